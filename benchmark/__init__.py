@@ -1,0 +1,1 @@
+"""xner-bench: a benchmark suite for cross-lingual named entity recognition."""

@@ -1,0 +1,1 @@
+"""Results to tables: Parquet for programs, Markdown for people, with the papers' published numbers beside ours."""

@@ -1,0 +1,173 @@
+"""`xner-bench datasets` and `xner-bench suites`: what the catalogue holds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from xner_bench import catalogue
+from xner_bench.catalogue import SPLITS, Card, Catalogue, Suite
+from xner_bench.leaderboard.cells import setting
+from xner_bench.leaderboard.published import published
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.table import Table
+
+catalogue_option = click.option(
+    "--catalogue",
+    "folders",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder with further *.yaml cards and suites/*.yaml; may be given several times.",
+)
+
+
+@click.command()
+@click.argument("name", required=False)
+@catalogue_option
+def datasets(name: str | None, folders: tuple[Path, ...]) -> None:
+    """List the data sets, or print the card of one: NAME."""
+    found = catalogue.load(folders)
+    if name is None:
+        _show(_cards(found))
+        click.echo("\nOne of them in full: xner-bench datasets NAME")
+    else:
+        _card(found.card(name))
+
+
+@click.command()
+@click.argument("name", required=False)
+@catalogue_option
+def suites(name: str | None, folders: tuple[Path, ...]) -> None:
+    """List the suites, or print one in full: NAME."""
+    found = catalogue.load(folders)
+    if name is None:
+        _show(_suites(found))
+        click.echo("\nOne of them in full: xner-bench suites NAME")
+    else:
+        _suite(found, found.suite(name))
+
+
+def _cards(found: Catalogue) -> Table:
+    table = _table("name", "title", "languages", "types", "scheme", "licence", "from", right=("languages",))
+    for card in found.cards.values():
+        count = str(len(card.languages))
+        table.add_row(
+            card.name, card.title, count, " ".join(card.types), card.scheme, card.licence, _origin(card)
+        )
+    return table
+
+
+def _origin(card: Card) -> str:
+    if card.bundled:
+        return "this package"
+    return f"hub: {card.hub.repo}" if card.hub else "a data root"
+
+
+def _card(card: Card) -> None:
+    _facts([("name", card.name), ("title", card.title), ("about", card.about), ("notice", card.notice)])
+    _facts([("licence", card.licence), ("homepage", card.homepage), *_sources(card)])
+    _facts([("types", " ".join(card.types)), ("scheme", card.scheme), ("tag ids", _numbered(card.tag_ids))])
+    _facts([("harmonized", _mapping(card.harmonize))])
+    table = _table("code", "ISO 639-3", "name", "script", "family", *SPLITS, right=SPLITS)
+    for language in card.languages.values():
+        counts = [_count(language.count(split)) for split in SPLITS]
+        table.add_row(
+            language.code, language.iso639_3, language.name, language.script, language.family, *counts
+        )
+    click.echo(f"\n{len(card.languages)} languages, sentences by split")
+    _show(table)
+    click.echo(f"\n{card.cite.strip()}")
+
+
+def _sources(card: Card) -> Iterable[tuple[str, str]]:
+    if card.bundled:
+        yield "from", "this package"
+    if card.hub:
+        yield "hub", f"{card.hub.repo} @ {card.hub.revision}: {card.hub.files}"
+    if not card.bundled:
+        yield "data root", f"{card.local.folder or card.name}/<language>/<split>.*"
+
+
+def _suites(found: Catalogue) -> Table:
+    table = _table("name", "title", "encoder", "source", "targets", right=("targets",))
+    for suite in found.suites.values():
+        table.add_row(suite.name, suite.title, suite.encoder, suite.source, str(len(suite.targets)))
+    return table
+
+
+def _suite(found: Catalogue, suite: Suite) -> None:
+    _facts([("name", suite.name), ("title", suite.title), ("about", suite.about), ("notice", suite.notice)])
+    _facts([("reference", suite.reference), ("encoder", _encoder(suite)), ("source", suite.source)])
+    _facts([("types", " ".join(suite.types)), ("harmonized", _harmonized(found, suite))])
+    _facts([("TRUE", suite.true_protocol), ("ORACLE", "oracle: best checkpoint on the target's dev split")])
+    _facts([("profiles", " ".join(suite.profiles)), ("published", _published(suite))])
+    click.echo("\ntraining")
+    _facts([(key, setting(value)) for key, value in suite.training.items()], indent="  ")
+    table = _table("target", "name", "script", "family", "dev", "test", right=("dev", "test"))
+    for key in suite.targets:
+        _, language = found.language(key)
+        counts = _count(language.dev), _count(language.test)
+        table.add_row(key, language.name, language.script, language.family, *counts)
+    click.echo(f"\n{len(suite.targets)} targets, sentences by split")
+    _show(table)
+    click.echo(f"\nRun it: xner-bench run --suite {suite.name}")
+
+
+def _encoder(suite: Suite) -> str:
+    return f"{suite.encoder} @ {suite.encoder_revision}" if suite.encoder_revision else suite.encoder
+
+
+def _published(suite: Suite) -> str:
+    rows = published(suite.name)
+    entries = len({row.entry for row in rows})
+    return f"{entries} entries, {len(rows)} scores; the leaderboard shows them beside yours" if rows else ""
+
+
+def _harmonized(found: Catalogue, suite: Suite) -> str:
+    names = dict.fromkeys(key.partition(":")[0] for key in (suite.source, *suite.targets))
+    mappings = {name: suite.harmonization(found.card(name)) for name in names}
+    return "; ".join(f"{name}: {_mapping(mapping)}" for name, mapping in mappings.items() if mapping)
+
+
+def _mapping(mapping: dict[str, str]) -> str:
+    return ", ".join(f"{name} -> {other}" for name, other in mapping.items())
+
+
+def _numbered(tags: Sequence[str]) -> str:
+    return " ".join(f"{number}={tag}" for number, tag in enumerate(tags))
+
+
+def _count(sentences: int | None) -> str:
+    return "-" if sentences is None else f"{sentences:,}"
+
+
+def _facts(facts: Iterable[tuple[str, str]], indent: str = "") -> None:
+    """`name  value` lines; those without a value are left out."""
+    for name, value in facts:
+        if value:
+            click.echo(f"{indent}{name:<14} {value}")
+
+
+def _table(*columns: str, right: Sequence[str] = ()) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def _show(table: Table) -> None:
+    """In the width of the terminal, or, into a pipe or file, as wide as the table is: one line a row."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 1000
+    Console(width=width, markup=False, highlight=False, emoji=False).print(table)

@@ -1,0 +1,18 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def nerdata() -> Path:
+    """Real WikiANN and MasakhaNER, not to be re-hosted: $XNER_TEST_NERDATA, or ../shared/nerdata."""
+    default = Path(__file__).parents[1] / ".." / "shared" / "nerdata"
+    folder = Path(os.environ.get("XNER_TEST_NERDATA", default)).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"no real data in {folder}; set XNER_TEST_NERDATA")
+    return folder

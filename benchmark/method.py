@@ -1,0 +1,65 @@
+"""The contract of a method: frozen settings and a few hooks, each with a plain default.
+
+A method's fields are its command-line options, its search space and its columns on the leaderboard; the first line of its
+docstring is what `xner-bench methods` prints. A method is written as its difference from the common loop: override only
+what changes. This module imports no torch, so that options can be listed quickly; import it inside the hooks, or at the top
+of your own module if you don't mind that listing your method takes a second longer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torch.nn import Parameter
+
+    from xner_bench.checkpoints import Checkpoint
+    from xner_bench.head import Head
+    from xner_bench.tagger import Tagger
+
+
+class Sizes(NamedTuple):
+    """What a head must know of the encoder that it sits on."""
+
+    hidden: int  # features of a state
+    depth: int  # layers of the encoder; layer 0 is the embeddings' output
+    dropout: float  # on the states that the head reads, in training
+    init_std: float  # of the normal distribution that the encoder's own weights were drawn from
+
+
+class Method(BaseModel):
+    """A way to fine-tune an encoder for tagging. Subclass it, add fields with descriptions, override hooks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def layers(self, depth: int) -> tuple[int, ...]:
+        """Layers whose states the head wants, 0 (the embeddings' output) to `depth`; by default the last."""
+        return (depth,)
+
+    def head(self, sizes: Sizes, tags: Sequence[str]) -> Head:
+        """Make the module on top of the encoder; by default one linear layer with cross-entropy.
+
+        `tags` are the names in the order of their ids: O, B-PER, I-PER, ... Settings that do not fit the encoder are an
+        XnerError here, before any training.
+        """
+        from xner_bench.head import LinearHead
+
+        return LinearHead(sizes, len(tags))
+
+    def trainable(self, tagger: Tagger) -> Iterable[Parameter]:
+        """Parameters that the optimizer updates; by default all that ask for a gradient."""
+        return (parameter for parameter in tagger.parameters() if parameter.requires_grad)
+
+    def after_step(self, tagger: Tagger, step: int) -> None:
+        """Called after each optimizer step, `step` counting from 1; by default nothing."""
+
+    def finish(self, tagger: Tagger, checkpoints: Sequence[Checkpoint]) -> None:
+        """Called once after the last epoch, with every epoch's checkpoint; may change the tagger's weights.
+
+        By default nothing: the last epoch's weights are the result. A method that overrides this has the changed weights
+        scored on dev and stored as one checkpoint more, which is then the last.
+        """

@@ -1,0 +1,175 @@
+"""Method name -> class, imported on demand: the built-in table and other distributions' entry points alike.
+
+A third party adds a method with one entry point in the group `xner_bench.methods` and one subclass of `Method`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import types
+import typing
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal, get_args, get_origin
+
+from xner_bench.errors import UnknownName, XnerError
+from xner_bench.method import Method
+from xner_bench.methods import BUILTIN
+from xner_bench.settings import Execution, RunSettings, Training
+
+GROUP = "xner_bench.methods"
+# Names that the command line uses itself; a test holds this list against the real flags of `xner-bench run`.
+RESERVED = frozenset(
+    name.replace("-", "_")
+    for name in (
+        *RunSettings.model_fields,
+        *Training.model_fields,
+        *Execution.model_fields,
+        *("help", "version", "profile", "dry_run", "quiet"),
+    )
+)
+BUILT_IN = "built in"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One way in which a name can be met: where it comes from and what it points to."""
+
+    name: str
+    origin: str  # "built in", or distribution and version
+    target: str  # "module:Class"
+
+    def load(self) -> type[Method]:
+        """Import the class and hold it against the contract; XnerError says whose fault it is."""
+        try:
+            found = EntryPoint(self.name, self.target, GROUP).load()
+        except Exception as error:  # whatever a stranger's module raises must not stop the others
+            raise XnerError(f"method {self.name!r} of {self.origin} cannot be imported: {type(error).__name__}: {error}") from error
+        return _checked(self, found)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line of `xner-bench methods`: the class, or what is wrong with it."""
+
+    name: str
+    origin: str
+    method: type[Method] | None
+    problem: str = ""
+
+    @property
+    def summary(self) -> str:
+        """First line of the method's docstring."""
+        return summary(self.method) if self.method else self.problem
+
+
+def summary(method: type[Method]) -> str:
+    """First line of a method's docstring."""
+    return (method.__doc__ or "").strip().partition("\n")[0]
+
+
+def names() -> list[str]:
+    """Names of all methods, built in and installed."""
+    return sorted(_entries())
+
+
+def load(name: str) -> type[Method]:
+    """The class of a method; an unknown, clashing or broken one is an error that says what to do."""
+    entries = _entries()
+    if name not in entries:
+        raise UnknownName("method", name, entries)
+    return _only(entries[name]).load()
+
+
+def origin(name: str) -> str:
+    """Where a method comes from: "built in", or distribution and version."""
+    return _only(_entries()[name]).origin
+
+
+def listing() -> list[Listed]:
+    """Every method, also the broken ones, by name."""
+    return [_listed(name, found) for name, found in sorted(_entries().items())]
+
+
+def make(name: str, options: dict[str, Any]) -> Method:
+    """A method with its options; wrong ones are an error in the words of the command line."""
+    from pydantic import ValidationError
+
+    cls = load(name)
+    try:
+        return cls(**options)
+    except ValidationError as error:
+        raise XnerError("; ".join(_complaint(cls, name, problem) for problem in error.errors())) from error
+
+
+def option_types(cls: type[Method]) -> dict[str, Any]:
+    """Field -> its plain type: bool, int, float, str or a Literal; an Optional is unwrapped."""
+    return {name: _plain(field.annotation) for name, field in cls.model_fields.items()}
+
+
+@cache
+def _entries() -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {name: [Entry(name, BUILT_IN, target)] for name, target in BUILTIN.items()}
+    for point in entry_points(group=GROUP):
+        where = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+        entry = Entry(point.name, where, point.value)
+        if entry not in found.setdefault(point.name, []):  # a distribution may be seen twice on sys.path
+            found[point.name].append(entry)
+    return found
+
+
+def _only(entries: list[Entry]) -> Entry:
+    if len(entries) > 1:
+        owners = " and ".join(entry.origin for entry in entries)
+        others = [entry.origin for entry in entries if entry.origin != BUILT_IN]
+        raise XnerError(f"method {entries[0].name!r} is claimed by {owners}; uninstall or rename {' or '.join(others)}")
+    return entries[0]
+
+
+def _listed(name: str, entries: list[Entry]) -> Listed:
+    where = " and ".join(entry.origin for entry in entries)
+    try:
+        return Listed(name, where, _only(entries).load())
+    except XnerError as error:
+        return Listed(name, where, None, str(error))
+
+
+def _checked(entry: Entry, found: object) -> type[Method]:
+    whose = f"method {entry.name!r} of {entry.origin}"
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise XnerError(f"{whose}: {entry.target} is not a subclass of xner_bench.method.Method")
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", entry.name):
+        raise XnerError(f"{whose}: a method's name is lower-case letters, digits and hyphens")
+    if clash := sorted(RESERVED & found.model_fields.keys()):
+        raise XnerError(f"{whose}: option {_flag(clash[0])} is a flag of xner-bench itself; rename the field {clash[0]!r}")
+    for field, kind in option_types(found).items():
+        if kind not in (bool, int, float, str) and get_origin(kind) is not Literal:
+            raise XnerError(f"{whose}: field {field!r} must be bool, int, float, str or a Literal to be a flag, not {kind}")
+    return found
+
+
+def _plain(annotation: Any) -> Any:
+    if get_origin(annotation) in (typing.Union, types.UnionType):
+        inner = [part for part in get_args(annotation) if part is not type(None)]
+        return inner[0] if len(inner) == 1 else annotation
+    return annotation
+
+
+def _flag(field: str) -> str:
+    return "--" + field.replace("_", "-")
+
+
+def _complaint(cls: type[Method], name: str, problem: Any) -> str:
+    field = str(problem["loc"][0]) if problem["loc"] else ""
+    if problem["type"] == "extra_forbidden":
+        own = ", ".join(_flag(known) for known in cls.model_fields) or "none"
+        return f"method {name!r} has no option {_flag(field)}; its options: {own}"
+    return f"{_flag(field) if field else name}: {problem['msg']} (got {problem['input']!r})"
+
+
+def reload() -> None:
+    """Forget what was found, after a distribution was installed or removed while this process runs."""
+    importlib.invalidate_caches()
+    _entries.cache_clear()

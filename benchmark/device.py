@@ -1,0 +1,41 @@
+"""Which device computes, in which arithmetic, and how to make it repeat itself."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from xner_bench.errors import XnerError
+
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def choose(name: str) -> torch.device:
+    """The device of a name; `auto` is a GPU where there is one, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise XnerError(f"--device {name} cannot be used here ({str(error).splitlines()[0]}); try --device cpu") from error
+    return device
+
+
+def precision_for(device: torch.device, asked: str) -> str:
+    """The arithmetic that a device gives: fp16 needs a GPU, and is fp32 without one."""
+    return "fp32" if asked == "fp16" and device.type == "cpu" else asked
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Context in which matrix products run in the arithmetic asked for."""
+    return torch.autocast(device.type, DTYPES[precision]) if precision in DTYPES else nullcontext()
+
+
+def make_deterministic(device: torch.device) -> None:
+    """Ask for algorithms that give the same bits twice. On the CPU all that are used here do by themselves."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)

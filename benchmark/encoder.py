@@ -1,0 +1,253 @@
+"""Pretrained encoders: found in the package, in a folder or on the hub, loaded safely, run on batches."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xner_bench import files
+from xner_bench.errors import UnknownName, XnerError
+from xner_bench.method import Sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from torch import Tensor
+
+    from xner_bench.batches import Batch
+
+MINI = "mini"
+# Weights only as safetensors: a pickled checkpoint can run code when it is loaded.
+WANTED = ("config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab*", "merges.txt")
+WANTED += ("special_tokens_map.json", "added_tokens.json", "*.model", "spiece*")
+# Multilingual encoders that people use for this; only offered when a name is found nowhere.
+SUGGESTED = (
+    MINI,
+    "xlm-roberta-base",
+    "xlm-roberta-large",
+    "bert-base-multilingual-cased",
+    "distilbert-base-multilingual-cased",
+    "microsoft/mdeberta-v3-base",
+    "google/rembert",
+    "Davlan/afro-xlmr-base",
+    "jhu-clsp/mmBERT-base",
+)
+ROOM_FOR = 512  # subwords, for an encoder that names no limit
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """An encoder on this machine's disk."""
+
+    name: str  # as results name it: "mini", the repository, or the folder's name
+    folder: Path
+    revision: str | None  # the commit, for one of the hub
+
+    def fingerprint(self) -> str:
+        """sha256 over configuration, weights and tokenizer, whatever folder they lie in."""
+        total = hashlib.sha256()
+        for path in sorted(self.folder.iterdir()):
+            if any(path.match(pattern) for pattern in WANTED):
+                total.update(f"{path.name} {files.sha256(path)}\n".encode())
+        return total.hexdigest()
+
+    def config(self) -> dict[str, Any]:
+        """config.json as it is."""
+        config: dict[str, Any] = json.loads((self.folder / "config.json").read_text("utf-8"))
+        return config
+
+
+def find(name: str, revision: str | None = None) -> Pretrained:
+    """Find an encoder: `mini`, a folder with a transformers model, or a repository of the hub (fetched once)."""
+    if name == MINI:
+        return Pretrained(MINI, Path(str(package_files("xner_bench.mini") / "encoder")), None)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return Pretrained(_folder_name(folder.resolve()), _complete(folder), None)
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise XnerError(f"no encoder folder {name}; give a folder with config.json, model.safetensors and tokenizer.json")
+    return _from_hub(name, revision)
+
+
+def _folder_name(folder: Path) -> str:
+    """What results call a folder: its name, with the folder around it where the name says nothing."""
+    return f"{folder.parent.name}/{folder.name}" if folder.name in ("model", "encoder", "checkpoint") else folder.name
+
+
+def _complete(folder: Path) -> Path:
+    for wanted in ("config.json", "tokenizer.json"):
+        if not (folder / wanted).is_file():
+            raise XnerError(f"encoder folder {folder} has no {wanted}; it must hold config.json, model.safetensors and tokenizer.json")
+    if not any(folder.glob("*.safetensors")):
+        raise XnerError(f"encoder folder {folder} has no *.safetensors; pickled weights are not loaded, convert them first")
+    return folder
+
+
+def _from_hub(name: str, revision: str | None) -> Pretrained:
+    """Take a repository from the hub's cache, or fetch it there at the revision asked for."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        folder = _cached(name, revision) or snapshot_download(name, revision=revision, allow_patterns=list(WANTED))
+    except GatedRepoError as error:
+        raise XnerError(f"encoder {name!r} asks for a licence on the hub; accept it there and log in with `hf auth login`") from error
+    except RevisionNotFoundError as error:
+        raise XnerError(f"encoder {name!r} has no revision {revision!r} on the hub; leave out the revision for the newest") from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise UnknownName("encoder", name, SUGGESTED, "(or give a folder, or a repository of the hub)") from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        near = UnknownName("encoder", name, SUGGESTED)
+        raise XnerError(
+            f"encoder {name!r} is not on this machine and the hub cannot be reached; "
+            f"give its folder with --encoder DIR, or fetch it where there is a network ({near})"
+        ) from error
+    return Pretrained(name, _complete(Path(folder)), Path(folder).name)
+
+
+def _cached(name: str, revision: str | None) -> str | None:
+    """The snapshot of a repository that an earlier run fetched whole, without asking the network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(name, revision=revision, allow_patterns=list(WANTED), local_files_only=True)
+        return str(_complete(Path(folder)))
+    except (LocalEntryNotFoundError, XnerError):
+        return None
+
+
+class Encoder:
+    """A loaded encoder: the transformer, its tokenizer, and what the rest must know of it.
+
+    It is loaded as transformers' token-classification model for these tags, whose own head is left aside: so the encoder
+    is just what such a model has inside (no pooler), and a trained tagger can be written back as one (`whole`).
+    """
+
+    def __init__(self, pretrained: Pretrained, tags: Sequence[str]) -> None:
+        self.pretrained = pretrained
+        self.whole = _load(pretrained.folder, tags)
+        self.transformer = self.whole.base_model
+        self.config = self.whole.config
+        self.tokenizer = _tokenizer(pretrained.folder)
+
+    def sizes(self, dropout: float) -> Sizes:
+        """What a head must know."""
+        return sizes(self.config, dropout)
+
+    @property
+    def pad(self) -> int:
+        return int(getattr(self.config, "pad_token_id", None) or 0)
+
+    @property
+    def parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.transformer.parameters())
+
+    @property
+    def room(self) -> int:
+        """Subwords that fit in a window, special tokens included."""
+        from torch import nn
+
+        limits = [int(self.tokenizer.model_max_length)]
+        for name, module in self.transformer.named_modules():
+            if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+                # Encoders of the RoBERTa kind count positions from padding_idx + 1.
+                limits.append(module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1))
+        if len(limits) == 1:
+            limits.append(int(getattr(self.config, "max_position_embeddings", ROOM_FOR)))
+        return min(limits)
+
+
+def states(transformer: torch.nn.Module, batch: Batch, layers: tuple[int, ...], depth: int) -> tuple[Tensor, ...]:
+    """States of the wanted layers for the real subwords of a batch, each (T, D)."""
+    given = {"attention_mask": batch.mask, "position_ids": batch.positions}
+    only_last = layers == (depth,)
+    out = transformer(
+        input_ids=batch.ids,
+        output_hidden_states=not only_last,
+        return_dict=True,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    wanted = (out.last_hidden_state,) if only_last else tuple(out.hidden_states[layer] for layer in layers)
+    flat = (hidden.flatten(0, 1) for hidden in wanted)  # (R, L, D) to (R L, D)
+    return tuple(hidden if batch.take is None else hidden.index_select(0, batch.take) for hidden in flat)
+
+
+def configuration(pretrained: Pretrained) -> Any:
+    """The encoder's transformers configuration, without its weights."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(pretrained.folder, trust_remote_code=False)
+    except Exception as error:
+        raise _broken(pretrained.folder, error) from error
+
+
+def sizes(config: Any, dropout: float) -> Sizes:
+    """What a head must know of an encoder, from its configuration."""
+    std = float(getattr(config, "initializer_range", 0.02))
+    return Sizes(int(config.hidden_size), int(config.num_hidden_layers), dropout, std)
+
+
+def _load(folder: Path, tags: Sequence[str]) -> Any:
+    """Load weights, without code from elsewhere and without pickles."""
+    import torch
+    from transformers import AutoModelForTokenClassification
+
+    names = dict(enumerate(tags))
+    with silenced():
+        try:
+            return AutoModelForTokenClassification.from_pretrained(
+                folder,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                id2label=names,
+                label2id={name: tag for tag, name in names.items()},
+                ignore_mismatched_sizes=True,  # a head that was trained for other tags is left aside anyway
+            )
+        except Exception as error:
+            raise _broken(folder, error) from error
+
+
+def _tokenizer(folder: Path) -> Any:
+    """Load a tokenizer; a byte-level one must see a space before each word, or words that are split already differ."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        if "ByteLevel" in str(tokenizer.backend_tokenizer.pre_tokenizer):
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, add_prefix_space=True)
+    except Exception as error:
+        raise _broken(folder, error) from error
+    return tokenizer
+
+
+def _broken(folder: Path, error: Exception) -> XnerError:
+    """transformers, safetensors, tokenizers and json raise many kinds of errors for a broken folder."""
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    return XnerError(f"encoder folder {folder} cannot be loaded: {said[0]}")
+
+
+class silenced:
+    """Keep transformers' load report and bars out of our output: a new head is what we ask for."""
+
+    def __enter__(self) -> None:
+        from transformers.utils import logging
+
+        self.logging = logging
+        self.level = logging.get_verbosity()
+        self.bars = logging.is_progress_bar_enabled()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+
+    def __exit__(self, *_: object) -> None:
+        self.logging.set_verbosity(self.level)
+        if self.bars:
+            self.logging.enable_progress_bar()

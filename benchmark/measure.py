@@ -1,0 +1,75 @@
+"""Tags against gold under a named profile: what counts as a unit, and how ill-formed tags are read.
+
+* ``word-strict`` (the default): one tag a word, strict IOB2.
+* ``word-lenient``: one tag a word, read as conlleval does.
+* ``subword-lenient``: one tag a subword, the gold tag of a word (B- included) copied to all its subwords, read as
+  conlleval does. This is how the released code of SLICER scores; a B- on each of four subwords counts as four entities,
+  so its numbers belong in a column of their own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from xner_bench.score import count, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from xner_bench.corpus import Corpus
+    from xner_bench.encode import Encoded
+    from xner_bench.score import Counts, Reading, Spans
+    from xner_bench.settings import Profile
+
+
+class Rule(NamedTuple):
+    """What a profile scores."""
+
+    every_subword: bool
+    reading: Reading
+
+
+RULES: dict[Profile, Rule] = {
+    "word-strict": Rule(every_subword=False, reading="strict"),
+    "word-lenient": Rule(every_subword=False, reading="lenient"),
+    "subword-lenient": Rule(every_subword=True, reading="lenient"),
+}
+SELECTING: Profile = "word-strict"  # dev scores, by which checkpoints are chosen, are always these
+
+
+def tag_ids(corpus: Corpus, names: Sequence[str]) -> NDArray[np.int64]:
+    """Gold of a corpus as one tag id a word (W,), sentence after sentence."""
+    ids = {name: number for number, name in enumerate(names)}
+    return np.fromiter((ids[tag] for sentence in corpus.sentences for tag in sentence.tags), np.int64)
+
+
+class Gold:
+    """The true entities of a corpus, ready to be compared again and again."""
+
+    def __init__(self, tags: NDArray[np.int64], encoded: Encoded, types: Sequence[str]) -> None:
+        self.tags = tags
+        self.encoded = encoded
+        self.types = types
+
+    def compare(self, predicted: NDArray[np.int64], profile: Profile) -> dict[str, Counts]:
+        """Counts by type. `predicted` has one tag id a word, or a subword where the profile scores subwords."""
+        rule = RULES[profile]
+        found = count(self.spans(self._units(rule), rule), self.spans(predicted, rule), len(self.types))
+        return dict(zip(self.types, found, strict=True))
+
+    def spans(self, tags: NDArray[np.int64], rule: Rule) -> Spans:
+        """Entities in a sequence of tags of this corpus."""
+        return spans(tags, self._offsets(rule), rule.reading)
+
+    def _units(self, rule: Rule) -> NDArray[np.int64]:
+        return np.repeat(self.tags, self.encoded.pieces) if rule.every_subword else self.tags
+
+    def _offsets(self, rule: Rule) -> NDArray[np.int64]:
+        """Where sentences begin, counted in the profile's units."""
+        if not rule.every_subword:
+            return self.encoded.sentences
+        return np.concatenate(([0], np.cumsum(self.encoded.pieces)))[self.encoded.sentences]

@@ -1,0 +1,234 @@
+"""The store: one folder a run, readable by anyone with JSON and Parquet, never half-written.
+
+    <results>/runs/<run-id>/
+        run.json             settings, provenance, state; written when the run starts and again, last, when it ends
+        selection.json       which checkpoint answers which target; written before any test label is read
+        scores.parquet       counts per data set, language, split, protocol, checkpoint, profile and type
+        predictions.parquet  the predicted entities of every test sentence
+        history.parquet      loss, learning rate and dev scores
+        checkpoint/          a transformers folder, with --keep-checkpoint
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from xner_bench import files
+from xner_bench.errors import UnknownName, XnerError
+from xner_bench.settings import SCHEMA, RunSettings
+from xner_bench.watch import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from xner_bench.watch import Watch
+
+State = Literal["started", "done", "failed", "diverged"]
+
+
+class Missing(BaseModel):
+    """A target or split that a run had to do without, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    corpus: str  # "wikiann:ay"
+    split: str
+    reason: str
+
+
+class CorpusRecord(BaseModel):
+    """Which data a run read: enough to see whether two runs read the same."""
+
+    model_config = ConfigDict(frozen=True)
+
+    corpus: str
+    split: str
+    sentences: int
+    fingerprint: str  # sha256 of the words and tags as scored: equal for the same data in another file format
+    sha256: str  # of the file
+    origin: str
+    repaired: int
+
+
+class EncoderRecord(BaseModel):
+    """Which encoder a run started from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str  # "mini", the repository, or the folder's name
+    revision: str | None  # the commit, for an encoder of the hub
+    fingerprint: str  # sha256 over its configuration, weights and tokenizer
+    parameters: int
+
+
+class Run(BaseModel):
+    """run.json: what was asked, on what, with what, and how it ended."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: int = SCHEMA
+    run_id: str
+    entry_id: str  # of all that is the same but the seed: one line of the leaderboard
+    state: State
+    settings: RunSettings
+    method_origin: str  # "built in", or distribution and version
+    encoder: EncoderRecord
+    data: tuple[CorpusRecord, ...]
+    missing: tuple[Missing, ...] = ()
+    provenance: dict[str, Any]
+    seconds: dict[str, float] = {}
+    error: str | None = None
+    checkpoint_kept: bool = False
+
+
+SCORES = (
+    ("dataset", "string"),
+    ("language", "string"),
+    ("split", "string"),
+    ("protocol", "string"),
+    ("checkpoint", "int64"),  # epoch, from 1
+    ("profile", "string"),
+    ("type", "string"),
+    ("tp", "int64"),
+    ("fp", "int64"),
+    ("fn", "int64"),
+    ("support", "int64"),
+    ("sentences", "int64"),
+    ("words_without_subwords", "int64"),
+    ("cut_sentences", "int64"),
+)
+PREDICTIONS = (
+    ("dataset", "string"),
+    ("language", "string"),
+    ("split", "string"),
+    ("checkpoint", "int64"),
+    ("sentence", "int64"),  # from 0, in the corpus' order
+    ("start", "int64"),  # word, from 0
+    ("end", "int64"),  # one past the last word
+    ("type", "string"),
+)
+HISTORY = (
+    ("epoch", "int64"),
+    ("step", "int64"),
+    ("name", "string"),  # loss, learning_rate, f1
+    ("dataset", "string"),  # of f1: the dev split it was measured on
+    ("language", "string"),
+    ("value", "float64"),
+)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of results."""
+
+    root: Path
+
+    def folder(self, run_id: str) -> Path:
+        return self.root / "runs" / run_id
+
+    def probe(self) -> None:
+        """Make sure that results can be written, before anything is computed for them."""
+        runs = self.root / "runs"
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            probe = runs / f".probe-{os.getpid()}"
+            probe.write_bytes(b"x")
+            probe.unlink()
+        except OSError as error:
+            raise cannot_write(self.root, error) from error
+
+    @contextmanager
+    def lock(self, run_id: str, watch: Watch = SILENT) -> Iterator[None]:
+        """Hold a run, so that two processes with the same command do its work once. Freed if the holder is killed."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.root / "runs" / f".{run_id}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            watch.note(f"another process carries out {run_id}; waiting for it")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def save_run(self, run: Run) -> None:
+        text = json.dumps(run.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)
+        self.write(run.run_id, "run.json", (text + "\n").encode())
+
+    def save_table(self, run_id: str, name: str, schema: Sequence[tuple[str, str]], rows: Iterable[tuple[object, ...]]) -> None:
+        """Write rows as `<run>/<name>.parquet`."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+        arrays = [pa.array(column, pa.type_for_alias(kind)) for column, (_, kind) in zip(columns, schema, strict=True)]
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table(arrays, names=[column for column, _ in schema]), sink)
+        self.write(run_id, f"{name}.parquet", sink.getvalue().to_pybytes())
+
+    def write(self, run_id: str, name: str, data: bytes) -> None:
+        """Write one file of a run whole; a full disk or a missing permission is one line."""
+        try:
+            files.write_atomically(self.folder(run_id) / name, data)
+        except OSError as error:
+            raise cannot_write(self.folder(run_id) / name, error) from error
+
+    def find(self, run_id: str) -> Run | None:
+        """The record of a run, or None where there is none."""
+        path = self.folder(run_id) / "run.json"
+        return read_run(path) if path.is_file() else None
+
+    def run(self, run_id: str) -> Run:
+        found = self.find(run_id)
+        if found is None:
+            raise UnknownName("run", run_id, (path.parent.name for path in self._records()), f"in {self.root}")
+        return found
+
+    def runs(self) -> Iterator[Run]:
+        """Every run of the store, by id."""
+        for path in self._records():
+            yield read_run(path)
+
+    def table(self, run_id: str, name: str) -> pa.Table:
+        """Read `<run>/<name>.parquet`."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.folder(run_id) / f"{name}.parquet"
+        try:
+            return pq.read_table(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise XnerError(f"{path}: {str(error).splitlines()[0]}; delete {path.parent} and run the command again") from error
+
+    def _records(self) -> list[Path]:
+        return sorted((self.root / "runs").glob("*/run.json"))
+
+
+def read_run(path: Path) -> Run:
+    """Read a run.json; one that another version wrote or that is damaged is an error that names the file."""
+    try:
+        record: Mapping[str, Any] = json.loads(path.read_bytes())
+        version = record.get("schema_version") if isinstance(record, dict) else None
+        if version != SCHEMA:
+            raise XnerError(f"{path}: written with schema {version}, this version reads {SCHEMA}; use the version that wrote it")
+        return Run.model_validate(record)
+    except (ValueError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise XnerError(f"{path}: not a record of a run ({first}); delete {path.parent} and run the command again") from error
+
+
+def cannot_write(path: Path, error: OSError) -> XnerError:
+    reason = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error)).lower()
+    return XnerError(f"cannot write {path}: {reason}; choose another folder with --results DIR")

@@ -1,0 +1,78 @@
+"""Everything that decides what a run computes: hashed into the run's id, stored with it, and enough to do it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from xner_bench import files
+
+SCHEMA = 1  # of run.json and of the run id; raise it when equal settings may give other numbers than before
+
+Profile = Literal["word-strict", "word-lenient", "subword-lenient"]
+
+
+class Training(BaseModel):
+    """How the common loop trains. The fields are flags of `xner-bench run`; a suite gives the values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(ge=1, description="passes over the source's training split")
+    lr: float = Field(gt=0, allow_inf_nan=False, description="peak learning rate of AdamW")
+    batch_size: int = Field(ge=1, description="sentences a step")
+    weight_decay: float = Field(ge=0, allow_inf_nan=False, description="of AdamW, on matrices only")
+    warmup: float = Field(ge=0, le=1, description="share of the steps in which the learning rate rises")
+    clip: float | None = Field(gt=0, description="norm that gradients are clipped to (none: no clipping)")
+    dropout: float = Field(ge=0, lt=1, description="on the states that the head reads")
+    max_length: int = Field(ge=8, description="subwords a window; longer sentences are cut into windows and rejoined")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(description="arithmetic of the matrix products")
+    subword_labels: Literal["first", "all"] = Field(description="which subwords of a word are trained on")
+
+
+class RunSettings(BaseModel):
+    """One run: a method trained from one encoder on one source with one seed, for a suite's targets."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    suite: str
+    method: str
+    options: dict[str, Any] = Field(default_factory=dict, description="the method's own fields, defaults included")
+    encoder: str = Field(description="'mini', a folder, or a repository of the hub")
+    encoder_revision: str | None = None
+    source: str = Field(description="data set and language, as in wikiann:en")
+    targets: tuple[str, ...]
+    types: tuple[str, ...] = Field(description="entity types that are trained and scored")
+    harmonize: dict[str, dict[str, str]] = Field(default_factory=dict, description="per data set: type -> type or O")
+    training: Training
+    seed: int = Field(ge=0)
+    profiles: tuple[Profile, ...] = ("word-strict",)
+    true_protocol: str = "last"
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """The source and every target, each once."""
+        return tuple(dict.fromkeys((self.source, *self.targets)))
+
+
+class Execution(BaseModel):
+    """Where and how a run is carried out; nothing here changes a number, so nothing here is hashed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    results: Path = Path("results")
+    data_root: Path | None = None
+    catalogue: tuple[Path, ...] = ()
+    cache: Path = Field(default_factory=files.cache_dir)
+    device: str = "auto"
+    allow_missing: bool = False
+    keep_checkpoint: bool = False
+
+
+def digest(value: object) -> str:
+    """sha256 of a value's canonical JSON: the same for equal values, on any machine, in any order of keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

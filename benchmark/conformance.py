@@ -1,0 +1,219 @@
+"""Does a method keep the contract? Checks for anybody's method, on a tiny random encoder, in seconds on a CPU.
+
+In a plugin's own tests:
+
+    import pytest
+    from xner_bench import conformance
+    from my_package import MyMethod
+
+    @pytest.mark.parametrize("check", conformance.CHECKS, ids=lambda check: check.__name__)
+    def test_keeps_the_contract(check):
+        check(MyMethod())
+
+or all at once, with every failure in one error: `conformance.check(MyMethod())`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from transformers import BertConfig, BertModel
+
+from xner_bench import batches, tagger
+from xner_bench.checkpoints import Checkpoints
+from xner_bench.encode import Encoded
+from xner_bench.method import Sizes
+from xner_bench.settings import Training
+from xner_bench.train import fit
+from xner_bench.watch import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from xner_bench.method import Method
+    from xner_bench.tagger import Tagger
+
+TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+HIDDEN, DEPTH, VOCABULARY, PAD = 64, 2, 50, 0
+TRAINING = Training(
+    epochs=16,
+    lr=3e-3,
+    batch_size=8,
+    weight_decay=0.01,
+    warmup=0.1,
+    clip=1.0,
+    dropout=0.1,
+    max_length=64,
+    precision="fp32",
+    subword_labels="first",
+)
+
+
+class NotConforming(AssertionError):
+    """What a method does that the contract does not allow."""
+
+
+def check(method: Method) -> None:
+    """Run every check; raises one NotConforming that lists all that failed."""
+    failures = []
+    for one in CHECKS:
+        try:
+            one(method)
+        except Exception as error:  # a method may fail in any way; the next check is still worth running
+            failures.append(f"{one.__name__}: {type(error).__name__}: {error}")
+    if failures:
+        raise NotConforming(f"{type(method).__name__}: " + "; ".join(failures))
+
+
+def loss_falls(method: Method) -> None:
+    """Training on a tiny corpus brings the loss down."""
+    losses = [step.loss for step in _trained(method, seed=1)[1]]
+    before, after = np.mean(losses[:3]), np.mean(losses[-3:])
+    _demand(bool(after < 0.98 * before), f"the loss went from {before:.3f} to {after:.3f} in {len(losses)} steps")
+
+
+def gradients_reach_every_trainable_parameter(method: Method) -> None:
+    """What the method calls trainable gets a gradient."""
+    built = _tagger(method)
+    batch, gold = _batch(everything())
+    built.loss(batch, gold).backward()  # type: ignore[no-untyped-call]
+    names = {id(parameter): name for name, parameter in built.named_parameters()}
+    trainable = list(method.trainable(built))
+    _demand(bool(trainable), "trainable() gives no parameter")
+    lost = [names.get(id(p), "a parameter that is not the tagger's") for p in trainable if p.grad is None]
+    _demand(not lost, f"no gradient reaches {', '.join(lost)}; leave them out in trainable()")
+
+
+def decodes_one_tag_a_word(method: Method) -> None:
+    """decode gives one known tag id for each word, also for a single word and for a window without any."""
+    built = _tagger(method).eval()
+    for windows in (everything(), np.array([0]), np.array([EMPTY_WINDOW, 1])):
+        batch, gold = _batch(windows)
+        best = built.decode(batch)
+        _demand(best.shape == gold.shape, f"decode gives shape {tuple(best.shape)} for {len(gold)} words")
+        _demand(not best.is_floating_point(), f"decode gives {best.dtype}, not tag ids")
+        _demand(bool(((best >= 0) & (best < len(TAGS))).all()), f"decode gives ids beyond 0..{len(TAGS) - 1}")
+
+
+def layout_does_not_matter(method: Method) -> None:
+    """A window is tagged the same alone, beside longer ones and beside ones of its length."""
+    built = _trained(method, seed=1)[0].eval()
+    together = _decoded(built, [everything()])
+    _demand(together == _decoded(built, [np.array([w]) for w in everything()]), "tags depend on the windows beside")
+    by_length = [b for b in batches.by_length(CORPUS, everything(), 32, every_subword=False)]
+    _demand(together == _tags(built, by_length), "tags depend on how the batch is laid out")
+
+
+def save_and_load_agree(method: Method) -> None:
+    """A tagger that was saved and loaded into a fresh one decodes as before."""
+    built = _trained(method, seed=1)[0].eval()
+    fresh = _tagger(method, seed=2).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        Checkpoints(Path(folder)).save(built, 1).load(fresh)
+    _demand(_decoded(built, [everything()]) == _decoded(fresh, [everything()]), "a loaded tagger tags otherwise")
+
+
+def equal_seeds_agree(method: Method) -> None:
+    """Two trainings with one seed give the same bits, another seed gives others."""
+    (one, steps), (two, again), (other, _) = (_trained(method, seed) for seed in (1, 1, 2))
+    _demand(steps == again, "two trainings with one seed have different losses")
+    _demand(_same(one, two), "two trainings with one seed have different weights")
+    _demand(not _same(one, other), "the seed changes nothing")
+
+
+CHECKS: tuple[Callable[[Method], None], ...] = (
+    loss_falls,
+    gradients_reach_every_trainable_parameter,
+    decodes_one_tag_a_word,
+    layout_does_not_matter,
+    save_and_load_agree,
+    equal_seeds_agree,
+)
+
+EMPTY_WINDOW = 3  # of the corpus below: special tokens only
+
+
+def _corpus() -> tuple[Encoded, NDArray[np.int64]]:
+    """Twenty-four windows of 0 to 9 words with one to three subwords each; a word's tag follows from its subword and
+    from the one before, so that there is something to learn."""
+    generator = np.random.default_rng(7)
+    ids, word, windows, sentences, gold = [], [], [0], [0], []
+    for number in range(24):
+        ids.append(1)
+        word.append(-1)
+        before = 0
+        for _ in range(0 if number == EMPTY_WINDOW else int(generator.integers(1, 10))):
+            kind = int(generator.integers(0, 4))
+            gold.append((0, 1, 3, 2 if before in (1, 2) else 0)[kind])
+            before = gold[-1]
+            pieces = int(generator.integers(1, 4))
+            ids += [3 + 10 * kind + int(generator.integers(0, 10)), *generator.integers(3, VOCABULARY, pieces - 1)]
+            word += [len(gold) - 1] * pieces
+        ids.append(2)
+        word.append(-1)
+        windows.append(len(ids))
+        sentences.append(len(gold))
+    arrays = (np.array(ids, np.int32), *(np.array(column, np.int64) for column in (word, windows, sentences)))
+    return Encoded(*arrays, cut_sentences=0), np.array(gold, np.int64)
+
+
+CORPUS, GOLD = _corpus()
+
+
+def everything() -> NDArray[np.int64]:
+    """All windows of the corpus."""
+    return np.arange(CORPUS.n_windows)
+
+
+def _tagger(method: Method, seed: int = 1) -> Tagger:
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=HIDDEN,
+        num_hidden_layers=DEPTH,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        pad_token_id=PAD,
+    )
+    sizes = Sizes(HIDDEN, DEPTH, TRAINING.dropout, config.initializer_range)
+    return tagger.build(BertModel(config, add_pooling_layer=False), sizes, method, TAGS, seed)
+
+
+def _trained(method: Method, seed: int) -> tuple[Tagger, list[object]]:
+    built = _tagger(method, seed)
+    steps = [step for epoch in fit(built, method, CORPUS, GOLD, TRAINING, seed, PAD, SILENT) for step in epoch]
+    return built, steps
+
+
+def _batch(windows: NDArray[np.int64]) -> tuple[batches.Batch, torch.Tensor]:
+    batch = batches.lay_out(CORPUS, windows, every_subword=False, pad=PAD)
+    return batch, torch.from_numpy(GOLD)[batch.word]
+
+
+def _decoded(built: Tagger, groups: Sequence[NDArray[np.int64]]) -> list[int]:
+    return _tags(built, [_batch(windows)[0] for windows in groups])
+
+
+def _tags(built: Tagger, laid_out: Sequence[batches.Batch]) -> list[int]:
+    found = np.full(len(GOLD), -1)
+    with torch.inference_mode():
+        for batch in laid_out:
+            found[batch.word] = built.decode(batch).numpy()
+    return [int(tag) for tag in found]
+
+
+def _same(one: Tagger, other: Tagger) -> bool:
+    theirs = other.state_dict()
+    return all(torch.equal(value, theirs[name]) for name, value in one.state_dict().items())
+
+
+def _demand(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise NotConforming(otherwise)

@@ -1,0 +1,67 @@
+"""Fields of a pydantic class as click options: one field, one flag, the field's description its help."""
+
+from __future__ import annotations
+
+import typing
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+
+def options_of(cls: type[BaseModel], dest: str, only: Iterable[str] | None = None) -> list[click.Option]:
+    """The flags of a class' fields; what is given (and only that) is gathered as a dict in `ctx.meta[dest]`."""
+    return [option(name, cls.model_fields[name], dest) for name in (only or cls.model_fields)]
+
+
+def option(name: str, field: FieldInfo, dest: str) -> click.Option:
+    """The flag of one field: `--x/--no-x` for bool, a choice for Literal, else a value. `none` clears an optional one."""
+    flag = "--" + name.replace("_", "-")
+    kind, optional = plain(field.annotation)
+    given: dict[str, Any] = {"help": _help(field)}
+    if kind is bool:
+        flag += "/--no-" + name.replace("_", "-")
+    elif get_origin(kind) is Literal:
+        given["type"] = click.Choice([str(value) for value in get_args(kind)])
+    else:
+        given["type"] = _Optional(kind) if optional else _CLICK.get(kind, click.STRING)
+
+    def keep(ctx: click.Context, _: click.Parameter, value: object) -> None:
+        if value is not None:
+            ctx.meta.setdefault(dest, {})[name] = None if value is NONE else value
+
+    return click.Option([flag, f"{dest}_{name}"], default=None, expose_value=False, callback=keep, **given)
+
+
+def plain(annotation: Any) -> tuple[Any, bool]:
+    """A field's type without its `| None`, and whether it had one."""
+    if get_origin(annotation) in (typing.Union, UnionType):
+        inner = [part for part in get_args(annotation) if part is not type(None)]
+        return (inner[0], True) if len(inner) == 1 else (annotation, True)
+    return annotation, False
+
+
+def _help(field: FieldInfo) -> str:
+    shown = "" if field.is_required() else f"  [default: {'none' if field.default is None else field.default}]"
+    return f"{field.description or ''}{shown}"
+
+
+NONE = object()  # "none" on the command line, as opposed to nothing at all
+_CLICK: dict[Any, click.ParamType] = {int: click.INT, float: click.FLOAT, str: click.STRING}
+
+
+class _Optional(click.ParamType):
+    """A value, or the word none."""
+
+    def __init__(self, kind: Any) -> None:
+        self.inner = _CLICK.get(kind, click.STRING)
+        self.name = f"{self.inner.name}|none"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return NONE if value == "none" else self.inner.convert(value, param, ctx)

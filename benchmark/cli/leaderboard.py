@@ -1,0 +1,120 @@
+"""`xner-bench leaderboard`: the runs of a results folder, ranked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from xner_bench.cli.catalogue import catalogue_option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xner_bench.catalogue import Catalogue
+    from xner_bench.leaderboard.lines import Section
+    from xner_bench.results import Store
+
+results_option = click.option(
+    "--results",
+    metavar="DIR",
+    default=Path("results"),
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The folder that the runs are stored in.",
+)
+
+
+@click.group()
+def leaderboard() -> None:
+    """Rank the finished runs, beside the papers' published numbers."""
+
+
+@leaderboard.command()
+@results_option
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where the files go.  [default: leaderboard in the folder of --results]",
+)
+@catalogue_option
+def build(results: Path, out: Path | None, folders: tuple[Path, ...]) -> None:
+    """Write the leaderboard as Parquet and as Markdown.
+
+    Writes per_language.parquet and per_language.md (a score per entry and language), leaderboard.parquet and
+    leaderboard.md (means of groups of targets). The same runs give the same bytes.
+    """
+    from xner_bench import catalogue
+    from xner_bench.leaderboard import board
+
+    known = catalogue.load(folders)
+    sections = board.build(_store(results), known)
+    for path in _write(out or results / "leaderboard", _files(sections, known)):
+        click.echo(path)
+    click.echo(f"{_count(sections)}; next: xner-bench leaderboard show{_flag(results)}")
+
+
+@leaderboard.command()
+@results_option
+@click.option("--suite", metavar="NAME", help="Only the entries of this suite.")
+@click.option("--per-language", is_flag=True, help="The score of every language too.")
+@catalogue_option
+def show(results: Path, suite: str | None, per_language: bool, folders: tuple[Path, ...]) -> None:
+    """Print the leaderboard."""
+    from rich.console import Console
+
+    from xner_bench import catalogue
+    from xner_bench.cli import tables
+    from xner_bench.leaderboard import board
+
+    known = catalogue.load(folders)
+    if suite is not None:
+        known.suite(suite)  # a misspelt name is answered with the nearest ones
+    sections = board.build(_store(results), known, suite)
+    console = Console(markup=False, emoji=False, highlight=False)
+    tables.board(console, sections, known, per_language)
+
+
+def _store(results: Path) -> Store:
+    from xner_bench.results import Store
+
+    return Store(results)
+
+
+def _files(sections: Sequence[Section], known: Catalogue) -> dict[str, bytes]:
+    from xner_bench.leaderboard import markdown, table
+
+    return {
+        "per_language.parquet": table.parquet(table.per_language(sections, known)),
+        "leaderboard.parquet": table.parquet(table.means(sections)),
+        "per_language.md": markdown.per_language(sections, known).encode(),
+        "leaderboard.md": markdown.leaderboard(sections).encode(),
+    }
+
+
+def _write(folder: Path, contents: dict[str, bytes]) -> list[Path]:
+    """Write the files, each whole; XnerError where that cannot be done."""
+    from xner_bench import files
+    from xner_bench.errors import XnerError
+
+    for name, data in contents.items():
+        try:
+            files.write_atomically(folder / name, data)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            path = folder / name
+            raise XnerError(f"cannot write {path}: {reason}; choose another folder with --out DIR") from error
+    return [folder / name for name in contents]
+
+
+def _count(sections: Sequence[Section]) -> str:
+    lines = [line for section in sections for line in section.lines]
+    ours = {line.entry_id: len(line.run_ids) for line in lines if not line.published}
+    entries, runs = len(ours), sum(ours.values())
+    return f"{entries} {'entry' if entries == 1 else 'entries'} from {runs} {'run' if runs == 1 else 'runs'}"
+
+
+def _flag(results: Path) -> str:
+    return "" if results == Path("results") else f" --results {results}"

@@ -1,0 +1,294 @@
+"""Results in the terminal: the table of one run, and the leaderboard.
+
+In a terminal the columns that do not fit follow below; in a pipe or a file a table is written whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+from xner_bench.leaderboard.cells import NONE, group_text, mean_text, plain, stat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    from rich.console import Console
+
+    from xner_bench.catalogue import Catalogue
+    from xner_bench.leaderboard.groups import Group
+    from xner_bench.leaderboard.lines import Line, Section
+    from xner_bench.leaderboard.scores import Cell, Scored
+    from xner_bench.results import Run
+
+_WIDEST_NAME = 32  # of a column of names in a terminal; longer names are folded
+_GAP = 2  # between columns
+_ASCII = {"±": "+-", "–": "-", "·": ",", "─": "-"}  # where the terminal's encoding has no such sign
+
+
+class Column(NamedTuple):
+    """A heading and the cells below it."""
+
+    heading: str
+    cells: Sequence[str]
+
+
+class RunLine(NamedTuple):
+    """A line of a run's table: a language, a group's mean, or (without corpora) a heading."""
+
+    name: str
+    corpora: tuple[str, ...] = ()
+    is_group: bool = False
+
+
+def run_table(console: Console, run: Run, scores: pa.Table, catalogue: Catalogue | None = None) -> None:
+    """Print what one finished run scored: source, targets by data set, and the suite's means.
+
+    `scores` is the run's table of that name in the store. Titles and names are those of `catalogue`, by
+    default of the built-in one; what it does not know is shown by its code.
+    """
+    from xner_bench import catalogue as catalogues
+    from xner_bench.leaderboard import scores as reading
+    from xner_bench.leaderboard.entries import own_label
+    from xner_bench.leaderboard.legend import profile_text
+
+    known = catalogues.load() if catalogue is None else catalogue
+    found = reading.read(run, scores)
+    settings = run.settings
+    put_text(
+        console, f"{own_label(run)} · {run.encoder.name} · {settings.suite} · seed {settings.seed}", "bold"
+    )
+    for profile in dict.fromkeys((*settings.profiles, *sorted({cell.profile for cell in found}))):
+        put_text(console, f"F1 in percent, {profile_text(profile)}")
+        lines = list(_run_lines(run, known))
+        put(console, [Column("", [line.name for line in lines])], _run_columns(run, lines, found, profile))
+    for text in (*_left_out(run), *_notices(run, known)):
+        put_text(console, text)
+
+
+def _run_lines(run: Run, catalogue: Catalogue) -> Iterator[RunLine]:
+    from xner_bench.leaderboard.groups import datasets, groups
+    from xner_bench.leaderboard.legend import language_name, title
+
+    source, targets = run.settings.source, run.settings.targets
+    yield RunLine("Source")
+    yield RunLine(f"  {language_name(catalogue, source)}", (source,))
+    for dataset in datasets(targets):
+        yield RunLine(title(catalogue, dataset))
+        for target in targets:
+            if target != source and target.partition(":")[0] == dataset:
+                yield RunLine(f"  {language_name(catalogue, target)}", (target,))
+    yield RunLine("Means")
+    suite = catalogue.suites.get(run.settings.suite)
+    every = suite.targets if suite else targets
+    for group in groups(every, source, lambda dataset: title(catalogue, dataset)):
+        yield RunLine(f"  {group.name}", group.corpora, is_group=True)
+
+
+def _run_columns(
+    run: Run, lines: Sequence[RunLine], found: Mapping[Cell, Scored], profile: str
+) -> list[Column]:
+    """TRUE, source-dev where it differs from TRUE, and ORACLE."""
+    true = run.settings.true_protocol
+
+    def column(heading: str, protocol: str) -> Column:
+        return Column(heading, [_run_cell(line, found, protocol, profile) for line in lines])
+
+    first, middle, last = (
+        column(f"TRUE\n({true})", true),
+        column("source-dev", "source-dev"),
+        column("ORACLE", "oracle"),
+    )
+    return [first, last] if middle.cells == first.cells else [first, middle, last]
+
+
+def _run_cell(line: RunLine, found: Mapping[Cell, Scored], protocol: str, profile: str) -> str:
+    from xner_bench.leaderboard.board import scores_of, unweighted
+
+    if not line.corpora:
+        return ""
+    values = scores_of(found, line.corpora, protocol, profile)
+    mean = stat([unweighted(values)])
+    if mean or not line.is_group:
+        return mean_text(mean)
+    return group_text(None, sum(value is not None for value in values), len(values))
+
+
+def _left_out(run: Run) -> Iterator[str]:
+    splits: dict[str, list[str]] = {}
+    for item in run.missing:
+        splits.setdefault(item.split, []).append(item.corpus)
+    for split, corpora in splits.items():
+        yield f"Without {split} split: {', '.join(corpora)}"
+
+
+def _notices(run: Run, catalogue: Catalogue) -> list[str]:
+    """What the suite and its data sets want said beside their numbers."""
+    from xner_bench.leaderboard.groups import datasets
+
+    suite = catalogue.suites.get(run.settings.suite)
+    cards = [catalogue.cards.get(name) for name in datasets(run.settings.corpora)]
+    notices = [suite.notice if suite else "", *(card.notice for card in cards if card)]
+    return list(dict.fromkeys(notice for notice in notices if notice))
+
+
+def board(
+    console: Console, sections: Sequence[Section], catalogue: Catalogue, per_language: bool = False
+) -> None:
+    """Print the leaderboard: means per group, and with `per_language` the score of every language."""
+    from xner_bench.leaderboard import legend
+
+    put_text(console, legend.ABOUT)
+    for section in sections:
+        put_text(
+            console, f"\n{section.suite.title} (suite {section.suite.name}, source {section.source})", "bold"
+        )
+        for text in (*section.notices, legend.protocols_text(section)):
+            put_text(console, text)
+        for profile in section.profiles:
+            put_text(console, f"\n{legend.profile_text(profile)}{_common(section, profile)}", "bold")
+            _put_profile(console, section, catalogue, profile, per_language)
+        for label, text in legend.departures(section):
+            put_text(console, f"{label}, other than the suite: {text}")
+        for text in legend.remarks(section):
+            put_text(console, text)
+
+
+def _put_profile(
+    console: Console, section: Section, catalogue: Catalogue, profile: str, per_language: bool
+) -> None:
+    lines = [line for line in section.lines if line.profile == profile]
+    put(console, _names(lines), _group_columns(section, lines))
+    if per_language:
+        _put_languages(console, section, catalogue, lines)
+
+
+def _common(section: Section, profile: str) -> str:
+    """The encoder, where all entries have the same: then it is no column."""
+    encoders = {line.encoder for line in section.lines if line.profile == profile}
+    return f", encoder {encoders.pop()}" if len(encoders) == 1 else ""
+
+
+def _names(lines: Sequence[Line]) -> list[Column]:
+    from xner_bench.leaderboard.legend import label
+
+    entries = Column("Entry", [label(line, line.means.values()) for line in lines])
+    encoders = Column("Encoder", [line.encoder for line in lines])
+    return [entries] if len(set(encoders.cells)) == 1 else [entries, encoders]
+
+
+def _group_columns(section: Section, lines: Sequence[Line]) -> list[Column]:
+    from xner_bench.leaderboard.legend import group_cell, shown
+
+    return [
+        Column(f"{_heading(group)}\n{heading}", [group_cell(line, group.name, protocol) for line in lines])
+        for group in section.groups
+        for heading, protocol in shown(section)
+    ]
+
+
+def _heading(group: Group) -> str:
+    return group.name.replace(" with", "\nwith") if group.dataset else group.name
+
+
+def _put_languages(console: Console, section: Section, catalogue: Catalogue, lines: Sequence[Line]) -> None:
+    """A table a protocol, a row a language, a column an entry."""
+    from xner_bench.leaderboard.legend import language_name, shown
+
+    names = [
+        Column("Data set", [corpus.partition(":")[0] for corpus in section.corpora]),
+        Column("Language", [language_name(catalogue, corpus) for corpus in section.corpora]),
+    ]
+    for heading, protocol in shown(section):
+        put_text(console, f"{heading} zero-shot" if heading == "TRUE" else heading)
+        put(console, names, [_language_column(section, line, protocol) for line in lines])
+
+
+def _language_column(section: Section, line: Line, protocol: str) -> Column:
+    rows = [line.rows.get((corpus, protocol)) for corpus in section.corpora]
+    heading = f"{line.label}\npublished" if line.published else line.label
+    return Column(heading, [mean_text(row.f1) if row else NONE for row in rows])
+
+
+def put_text(console: Console, text: str, style: str = "") -> None:
+    """Print a line of text; outside a terminal it stays one line."""
+    if text.startswith("\n"):
+        console.print()
+    console.print(_text(console, text.strip("\n"), style), soft_wrap=not console.is_terminal, highlight=False)
+
+
+def put(console: Console, names: Sequence[Column], numbers: Sequence[Column]) -> None:
+    """Print a table: names to the left, then numbers; those that do not fit a terminal follow below.
+
+    Outside a terminal nothing is folded or cut.
+    """
+    if console.is_terminal:
+        widest = min(_WIDEST_NAME, console.width // 2)
+        for number, part in enumerate(_parts(console.width, widest, names, numbers)):
+            console.print(
+                *[""] * (number > 0), _table(console, names, part, widest), sep="\n", highlight=False
+            )
+        return
+    table, before = _table(console, names, numbers, None), console.width
+    console.width = max(
+        before, console.measure(table, options=console.options.update(max_width=1 << 20)).maximum
+    )
+    console.print(table, highlight=False)
+    console.width = before
+
+
+def _parts(
+    width: int, widest: int, names: Sequence[Column], numbers: Sequence[Column]
+) -> Iterator[list[Column]]:
+    """The columns of numbers, as many at a time as fit beside the names, at least one."""
+    left = width - sum(min(_width(column), widest) + _GAP for column in names)
+    part: list[Column] = []
+    for column in numbers:
+        if part and sum(_width(other) + _GAP for other in (*part, column)) > left:
+            yield part
+            part = []
+        part.append(column)
+    if part:
+        yield part
+
+
+def _width(column: Column) -> int:
+    """Cells of the terminal that a column needs: its cells unbroken, its heading broken at blanks."""
+    return max((cell_len(text) for text in (*column.heading.split(), *column.cells)), default=0)
+
+
+def _table(console: Console, names: Sequence[Column], numbers: Sequence[Column], widest: int | None) -> Table:
+    from rich.box import SIMPLE_HEAD
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for column in names:
+        table.add_column(_text(console, column.heading), overflow="fold", max_width=widest)
+    for column in numbers:
+        width = _width(column) if widest else None
+        table.add_column(_text(console, column.heading), justify="right", overflow="fold", width=width)
+    for cells in zip(*(column.cells for column in (*names, *numbers)), strict=True):
+        table.add_row(*_texts(console, cells))
+    return table
+
+
+def _texts(console: Console, cells: Iterable[str]) -> Iterator[Text]:
+    return (_text(console, cell) for cell in cells)
+
+
+def _text(console: Console, text: str, style: str = "") -> Text:
+    """Text without control characters, in signs that the encoding has; indents and lines are kept."""
+    lines = (line[: len(line) - len(line.lstrip(" "))] + plain(line) for line in text.split("\n"))
+    return Text(_fit("\n".join(lines), console.encoding), style)
+
+
+def _fit(text: str, encoding: str) -> str:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = "".join(_ASCII.get(sign, sign) for sign in text)
+        return text.encode(encoding, "replace").decode(encoding)
+    return text

@@ -1,0 +1,96 @@
+"""What must be said beside the numbers, and how things are named, in Markdown and in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xner_bench.leaderboard.cells import NONE, group_text
+from xner_bench.leaderboard.papers import published_remarks
+from xner_bench.leaderboard.scores import ORACLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xner_bench.catalogue import Catalogue
+    from xner_bench.leaderboard.lines import Line, Mean, Row, Section
+
+ABOUT = (
+    "F1 in percent: micro over entity types, on test splits; a group's mean is unweighted over its targets. "
+    "57.3 ± 1.5 (10) is mean ± sample standard deviation over seeds (number of seeds); 12/24 says that only "
+    "12 of a group's 24 targets have a score, so that there is no mean; – is no score."
+)
+COMPARE = "Numbers of two profiles are not comparable and never stand in one table."
+PROFILES = {
+    "word-strict": "one tag a word, that of its first subword; strict IOB2",
+    "word-lenient": "one tag a word, that of its first subword; an I- without its B- opens an entity",
+    "subword-lenient": "every subword is scored like a word; an I- without its B- opens an entity",
+}
+
+
+def profile_text(profile: str) -> str:
+    """A profile's name and what it counts."""
+    about = PROFILES.get(profile)
+    return f"{profile} ({about})" if about else profile
+
+
+def protocols_text(section: Section) -> str:
+    """What TRUE and ORACLE are."""
+    true = {
+        "last": "the last checkpoint",
+        "source-dev": "the checkpoint that is best on the source's dev split",
+    }
+    return (
+        f"TRUE zero-shot: {true[section.suite.true_protocol]}. "
+        "ORACLE: for each target the checkpoint that is best on its dev split, which takes its labels."
+    )
+
+
+def shown(section: Section) -> tuple[tuple[str, str], ...]:
+    """The two protocols that papers report, as (heading, protocol)."""
+    return ("TRUE", section.suite.true_protocol), ("ORACLE", ORACLE)
+
+
+def departures(section: Section) -> list[tuple[str, str]]:
+    """Entries that do something otherwise than the suite says, and what."""
+    return sorted({line.label: line.departures for line in section.lines if line.departures}.items())
+
+
+def remarks(section: Section) -> list[str]:
+    """Runs that are not ranked, data that differ, and what must be known of published numbers."""
+    found = []
+    if section.unranked:
+        runs = ", ".join(f"{n} {state}" for state, n in section.unranked.items())
+        found.append(f"Runs that are not ranked: {runs}.")
+    if section.differing:
+        found.append(f"Not all runs read the same data: {', '.join(section.differing)}.")
+    if any(line.published for line in section.lines):
+        found.append(
+            "Rows marked published are a paper's own numbers; the others were computed by xner-bench."
+        )
+    return [*found, *published_remarks(section)]
+
+
+def title(catalogue: Catalogue, dataset: str) -> str:
+    """A data set's title; its name where there is no card of it."""
+    card = catalogue.cards.get(dataset)
+    return card.title if card else dataset
+
+
+def language_name(catalogue: Catalogue, corpus: str) -> str:
+    """`Amharic (am)`; the code alone where no card has the language."""
+    dataset, _, code = corpus.partition(":")
+    card = catalogue.cards.get(dataset)
+    known = card.languages.get(code) if card else None
+    return f"{known.name} ({code})" if known else code
+
+
+def group_cell(line: Line, group: str, protocol: str) -> str:
+    """A line's mean of a group."""
+    mean = line.means.get((group, protocol))
+    return group_text(mean.f1, mean.scored, mean.size) if mean else NONE
+
+
+def label(line: Line, shown_scores: Iterable[Row | Mean]) -> str:
+    """A line's label; a published one is marked as such, with the tables that its numbers stand in."""
+    tables = dict.fromkeys(score.reference for score in shown_scores if score.reference)
+    return f"{line.label} ({', '.join(('published', *tables))})" if line.published else line.label

@@ -1,0 +1,73 @@
+"""The papers' published numbers as lines of a leaderboard: their means as printed, not computed again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xner_bench.leaderboard.cells import Stat
+from xner_bench.leaderboard.lines import Line, Mean, Row
+from xner_bench.leaderboard.published import published, remarks
+from xner_bench.leaderboard.scores import ORACLE
+
+if TYPE_CHECKING:
+    from xner_bench.leaderboard.groups import Group
+    from xner_bench.leaderboard.lines import Section
+    from xner_bench.leaderboard.published import PublishedRow
+
+
+def published_lines(section: Section) -> list[Line]:
+    """One line for each published set-up and profile of the section's suite and source."""
+    found: dict[tuple[str, str, str], list[PublishedRow]] = {}
+    for row in published(section.suite.name):
+        if row.source == section.source:
+            found.setdefault((row.entry, row.encoder, row.profile), []).append(row)
+    return [_line(section, rows) for rows in found.values()]
+
+
+def published_remarks(section: Section) -> tuple[str, ...]:
+    """What must be known to read them; nothing where the section has none."""
+    return remarks(section.suite.name) if any(line.published for line in section.lines) else ()
+
+
+def _line(section: Section, rows: list[PublishedRow]) -> Line:
+    first = rows[0]
+    means = [(row, group) for row in rows if (group := _group(section, row))]
+    return Line(
+        label=first.entry,
+        method=first.method,
+        options=first.options,
+        encoder=first.encoder,
+        training={"lr": first.learning_rate},
+        profile=first.profile,
+        rows={(row.corpus, _protocol(section, row)): _row(row) for row in rows if row.corpus},
+        means={(group.name, _protocol(section, row)): _mean(row) for row, group in means},
+        n_seeds=first.n_seeds,
+        published=True,
+    )
+
+
+def _protocol(section: Section, row: PublishedRow) -> str:
+    return section.suite.true_protocol if row.protocol == "true" else ORACLE
+
+
+def _row(row: PublishedRow) -> Row:
+    return Row(_stat(row), reference=row.where, note=row.note)
+
+
+def _mean(row: PublishedRow) -> Mean:
+    return Mean(_stat(row), row.languages, row.languages, row.where)
+
+
+def _stat(row: PublishedRow) -> Stat:
+    return Stat(row.f1_mean, row.f1_std, row.n_seeds)
+
+
+def _group(section: Section, row: PublishedRow) -> Group | None:
+    """The group that a published mean is of: same data set, the source in it or not, as many targets."""
+    if row.corpus:
+        return None
+    asked = row.dataset, bool(row.with_source), row.languages
+    for group in section.groups:
+        if asked == (group.dataset, section.source in group.corpora, len(group.corpora)):
+            return group
+    return None

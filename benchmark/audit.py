@@ -68,9 +68,7 @@ def audit(card: Card, language: Language, places: Places) -> list[SplitAudit]:
     return found
 
 
-def _nothing(
-    card: Card, language: Language, split: Split, missing: str = "", problem: str = ""
-) -> SplitAudit:
+def _nothing(card: Card, language: Language, split: Split, missing: str = "", problem: str = "") -> SplitAudit:
     expected = language.count(split)
     return SplitAudit(card.name, language.code, split, expected, missing=missing, problem=problem)
 

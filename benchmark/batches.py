@@ -1,14 +1,14 @@
 """Which windows go through the encoder together, and how they are laid out there.
 
-A batch says two things: the rectangle that the encoder computes (`ids`, `mask`, `positions`), and where in it the windows'
-real subwords lie (`take`). Heads only ever see the latter, end to end and without padding, so a layout may change without
-any method noticing it.
+A batch says two things: the rectangle that the encoder computes (`ids`, `mask`, `positions`), and where in it the
+windows' real subwords lie (`take`). Heads only ever see the latter, end to end and without padding, so a layout may
+change without any method noticing it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -42,8 +42,12 @@ class Batch:
         """The same batch on another device."""
         if device.type == "cpu":
             return self
-        moved = {k: v.to(device, non_blocking=True) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        moved: dict[str, Any] = {name: _moved(value, device) for name, value in vars(self).items()}
         return replace(self, **moved)
+
+
+def _moved(value: object, device: torch.device) -> object:
+    return value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
 
 
 def shuffled(encoded: Encoded, size: int, generator: torch.Generator, every_subword: bool, pad: int) -> Iterator[Batch]:

@@ -20,9 +20,7 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 TypeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.]*$")]
-Key = Annotated[
-    str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*:[A-Za-z0-9][A-Za-z0-9_-]*$", description="wikiann:am")
-]
+Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*:[A-Za-z0-9][A-Za-z0-9_-]*$", description="wikiann:am")]
 Count = Annotated[int, Field(ge=0)]
 
 

@@ -172,9 +172,7 @@ def _with_training(document: yamlfile.Document) -> Any:
 
 def _check_name(document: yamlfile.Document, expected: str, name: str) -> None:
     if name != expected:
-        raise document.error(
-            ("name",), f"{name!r} is not the file's name; write {expected!r}, or rename the file"
-        )
+        raise document.error(("name",), f"{name!r} is not the file's name; write {expected!r}, or rename the file")
 
 
 def _check_suite(catalogue: Catalogue, suite: Suite, document: yamlfile.Document) -> None:

@@ -44,7 +44,9 @@ class Checkpoints:
             part.replace(path)
         except (OSError, SafetensorError) as error:
             part.unlink(missing_ok=True)
-            raise XnerError(f"cannot write checkpoint {path}: {error}; free some space, or choose another --results DIR") from error
+            raise XnerError(
+                f"cannot write checkpoint {path}: {error}; free some space, or choose another --results DIR"
+            ) from error
         self.kept[epoch] = Checkpoint(epoch, path)
         return self.kept[epoch]
 

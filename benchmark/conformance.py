@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from xner_bench.method import Method
     from xner_bench.tagger import Tagger
+    from xner_bench.train import Step
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 HIDDEN, DEPTH, VOCABULARY, PAD = 64, 2, 50, 0
@@ -82,7 +83,7 @@ def gradients_reach_every_trainable_parameter(method: Method) -> None:
     """What the method calls trainable gets a gradient."""
     built = _tagger(method)
     batch, gold = _batch(everything())
-    built.loss(batch, gold).backward()  # type: ignore[no-untyped-call]
+    built.loss(batch, gold).backward()
     names = {id(parameter): name for name, parameter in built.named_parameters()}
     trainable = list(method.trainable(built))
     _demand(bool(trainable), "trainable() gives no parameter")
@@ -105,8 +106,11 @@ def layout_does_not_matter(method: Method) -> None:
     """A window is tagged the same alone, beside longer ones and beside ones of its length."""
     built = _trained(method, seed=1)[0].eval()
     together = _decoded(built, [everything()])
-    _demand(together == _decoded(built, [np.array([w]) for w in everything()]), "tags depend on the windows beside")
-    by_length = [b for b in batches.by_length(CORPUS, everything(), 32, every_subword=False)]
+    _demand(
+        together == _decoded(built, [np.array([w]) for w in everything()]),
+        "tags depend on the windows beside",
+    )
+    by_length = list(batches.by_length(CORPUS, everything(), 32, every_subword=False))
     _demand(together == _tags(built, by_length), "tags depend on how the batch is laid out")
 
 
@@ -153,14 +157,23 @@ def _corpus() -> tuple[Encoded, NDArray[np.int64]]:
             gold.append((0, 1, 3, 2 if before in (1, 2) else 0)[kind])
             before = gold[-1]
             pieces = int(generator.integers(1, 4))
-            ids += [3 + 10 * kind + int(generator.integers(0, 10)), *generator.integers(3, VOCABULARY, pieces - 1)]
+            ids += [
+                3 + 10 * kind + int(generator.integers(0, 10)),
+                *generator.integers(3, VOCABULARY, pieces - 1),
+            ]
             word += [len(gold) - 1] * pieces
         ids.append(2)
         word.append(-1)
         windows.append(len(ids))
         sentences.append(len(gold))
-    arrays = (np.array(ids, np.int32), *(np.array(column, np.int64) for column in (word, windows, sentences)))
-    return Encoded(*arrays, cut_sentences=0), np.array(gold, np.int64)
+    corpus = Encoded(
+        ids=np.array(ids, np.int32),
+        word=np.array(word, np.int64),
+        windows=np.array(windows, np.int64),
+        sentences=np.array(sentences, np.int64),
+        cut_sentences=0,
+    )
+    return corpus, np.array(gold, np.int64)
 
 
 CORPUS, GOLD = _corpus()
@@ -186,7 +199,7 @@ def _tagger(method: Method, seed: int = 1) -> Tagger:
     return tagger.build(BertModel(config, add_pooling_layer=False), sizes, method, TAGS, seed)
 
 
-def _trained(method: Method, seed: int) -> tuple[Tagger, list[object]]:
+def _trained(method: Method, seed: int) -> tuple[Tagger, list[Step]]:
     built = _tagger(method, seed)
     steps = [step for epoch in fit(built, method, CORPUS, GOLD, TRAINING, seed, PAD, SILENT) for step in epoch]
     return built, steps

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -81,7 +82,9 @@ def subword_encoder(tokenizer: Any, length: int) -> SubwordEncoder:
     word, as in running text. A tokenizer without a word map (not a fast one) is an XnerError.
     """
     if not getattr(tokenizer, "is_fast", False):
-        raise XnerError(f"the tokenizer {type(tokenizer).__name__} has no tokenizer.json; convert it with transformers first")
+        raise XnerError(
+            f"the tokenizer {type(tokenizer).__name__} has no tokenizer.json; convert it with transformers first"
+        )
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     state["truncation"] = state["padding"] = None
     for part in _parts(state["pre_tokenizer"]):
@@ -106,10 +109,11 @@ def encode(sentences: Sequence[Sequence[str]], subwords: SubwordEncoder) -> Enco
         bounds = _cut(own_words, subwords.room)
         cut += len(bounds) > 2
         base = int(offsets[at])
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in pairwise(bounds):
             ids += [*subwords.prefix, *own_ids[start:end], *subwords.suffix]
             word += [*before, *(base + w for w in own_words[start:end]), *after]
-            windows.append(len(ids))
+            if len(ids) > windows[-1]:  # without special tokens a sentence may be nothing at all
+                windows.append(len(ids))
     return Encoded(np.array(ids, np.int32), np.array(word, np.int64), np.array(windows, np.int64), offsets, cut)
 
 
@@ -118,7 +122,7 @@ def _subwords(sentences: Sequence[Sequence[str]], tokenizer: Tokenizer) -> Itera
     for start in range(0, len(sentences), CHUNK):
         chunk = [list(words) for words in sentences[start : start + CHUNK]]
         for encoding in tokenizer.encode_batch(chunk, is_pretokenized=True, add_special_tokens=False):
-            yield encoding.ids, encoding.word_ids
+            yield encoding.ids, [word for word in encoding.word_ids if word is not None]
 
 
 def _cut(words: list[int], room: int) -> list[int]:

@@ -23,8 +23,18 @@ if TYPE_CHECKING:
 
 MINI = "mini"
 # Weights only as safetensors: a pickled checkpoint can run code when it is loaded.
-WANTED = ("config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab*", "merges.txt")
-WANTED += ("special_tokens_map.json", "added_tokens.json", "*.model", "spiece*")
+WANTED = (
+    *("config.json", "*.safetensors", "*.safetensors.index.json"),
+    *(
+        "tokenizer*",
+        "vocab*",
+        "merges.txt",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "*.model",
+        "spiece*",
+    ),
+)
 # Multilingual encoders that people use for this; only offered when a name is found nowhere.
 SUGGESTED = (
     MINI,
@@ -70,7 +80,9 @@ def find(name: str, revision: str | None = None) -> Pretrained:
     if folder.is_dir():
         return Pretrained(_folder_name(folder.resolve()), _complete(folder), None)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise XnerError(f"no encoder folder {name}; give a folder with config.json, model.safetensors and tokenizer.json")
+        raise XnerError(
+            f"no encoder folder {name}; give a folder with config.json, model.safetensors and tokenizer.json"
+        )
     return _from_hub(name, revision)
 
 
@@ -82,24 +94,38 @@ def _folder_name(folder: Path) -> str:
 def _complete(folder: Path) -> Path:
     for wanted in ("config.json", "tokenizer.json"):
         if not (folder / wanted).is_file():
-            raise XnerError(f"encoder folder {folder} has no {wanted}; it must hold config.json, model.safetensors and tokenizer.json")
+            raise XnerError(
+                f"encoder folder {folder} has no {wanted}; it needs config.json, model.safetensors and tokenizer.json"
+            )
     if not any(folder.glob("*.safetensors")):
-        raise XnerError(f"encoder folder {folder} has no *.safetensors; pickled weights are not loaded, convert them first")
+        raise XnerError(
+            f"encoder folder {folder} has no *.safetensors; pickled weights are not loaded, convert them first"
+        )
     return folder
 
 
 def _from_hub(name: str, revision: str | None) -> Pretrained:
     """Take a repository from the hub's cache, or fetch it there at the revision asked for."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     try:
         folder = _cached(name, revision) or snapshot_download(name, revision=revision, allow_patterns=list(WANTED))
     except GatedRepoError as error:
-        raise XnerError(f"encoder {name!r} asks for a licence on the hub; accept it there and log in with `hf auth login`") from error
+        raise XnerError(
+            f"encoder {name!r} asks for a licence on the hub; accept it there and log in with `hf auth login`"
+        ) from error
     except RevisionNotFoundError as error:
-        raise XnerError(f"encoder {name!r} has no revision {revision!r} on the hub; leave out the revision for the newest") from error
+        raise XnerError(
+            f"encoder {name!r} has no revision {revision!r} on the hub; leave out the revision for the newest"
+        ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise UnknownName("encoder", name, SUGGESTED, "(or give a folder, or a repository of the hub)") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
@@ -126,8 +152,9 @@ def _cached(name: str, revision: str | None) -> str | None:
 class Encoder:
     """A loaded encoder: the transformer, its tokenizer, and what the rest must know of it.
 
-    It is loaded as transformers' token-classification model for these tags, whose own head is left aside: so the encoder
-    is just what such a model has inside (no pooler), and a trained tagger can be written back as one (`whole`).
+    It is loaded as transformers' token-classification model for these tags, whose own head is left aside: so the
+    encoder is just what such a model has inside (no pooler), and a trained tagger can be written back as one
+    (`whole`).
     """
 
     def __init__(self, pretrained: Pretrained, tags: Sequence[str]) -> None:

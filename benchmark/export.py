@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 
 def check(encoder: Encoder, tagger: Tagger) -> None:
-    """Make sure before training that the tagger can be written so; XnerError where it is no linear layer on the last state."""
+    """Make sure before training that the tagger can be written so: that it is a linear layer on the last state."""
     linear = tagger.head.as_linear()
     classifier = getattr(encoder.whole, "classifier", None)
     if linear is None or tagger.layers != (tagger.depth,):
-        raise XnerError(f"--keep-checkpoint: {type(tagger.head).__name__} is no linear layer on the last state; leave the flag out")
+        raise XnerError(
+            f"--keep-checkpoint: {type(tagger.head).__name__} is no linear layer on the last state; leave the flag out"
+        )
     if not isinstance(classifier, nn.Linear) or not _agree(encoder, tagger, linear):
         kind = type(encoder.whole).__name__
         raise XnerError(f"--keep-checkpoint: {kind} puts more than a linear layer on its encoder; leave the flag out")

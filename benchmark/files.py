@@ -24,7 +24,7 @@ def sha256(path: Path) -> str:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader, or a kill at any moment, meets the old file or the new one, never a part.
+    """Write `data` to `path` so that a reader, or a kill at any moment, meets the old file or the new one, not a part.
 
     Raises OSError as the system gives it (full disk, no permission); the old file and the folder are then as before.
     """

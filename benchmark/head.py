@@ -11,7 +11,8 @@ from torch.nn.functional import cross_entropy
 if TYPE_CHECKING:
     from xner_bench.method import Sizes
 
-# Shapes: T subwords of a batch (special tokens included, padding never), W labelled words, S windows, D features, C tags.
+# Shapes: T subwords of a batch (special tokens included, padding never), W labelled words, S windows, D features, C
+# tags.
 
 
 @dataclass(frozen=True)

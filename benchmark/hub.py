@@ -144,8 +144,7 @@ def _ask(address: str, repo: str, revision: str) -> _Listing:
         api = HfApi(endpoint=address, library_name="xner-bench")
         info = api.dataset_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT)
         remote = tuple(
-            _Remote(file.rfilename, file.size, file.lfs.sha256 if file.lfs else None)
-            for file in info.siblings or ()
+            _Remote(file.rfilename, file.size, file.lfs.sha256 if file.lfs else None) for file in info.siblings or ()
         )
     except Exception as error:  # whatever a network, a proxy or a hub can do: all of it is told in one line
         _unreachable(f"{repo} at {revision}", address, error)

@@ -1,9 +1,9 @@
 """The contract of a method: frozen settings and a few hooks, each with a plain default.
 
-A method's fields are its command-line options, its search space and its columns on the leaderboard; the first line of its
-docstring is what `xner-bench methods` prints. A method is written as its difference from the common loop: override only
-what changes. This module imports no torch, so that options can be listed quickly; import it inside the hooks, or at the top
-of your own module if you don't mind that listing your method takes a second longer.
+A method's fields are its command-line options, its search space and its columns on the leaderboard; the first line of
+its docstring is what `xner-bench methods` prints. A method is written as its difference from the common loop:
+override only what changes. This module imports no torch, so that options can be listed quickly; import it inside the
+hooks, or at the top of your own module if you don't mind that listing your method takes a second longer.
 """
 
 from __future__ import annotations
@@ -60,6 +60,6 @@ class Method(BaseModel):
     def finish(self, tagger: Tagger, checkpoints: Sequence[Checkpoint]) -> None:
         """Called once after the last epoch, with every epoch's checkpoint; may change the tagger's weights.
 
-        By default nothing: the last epoch's weights are the result. A method that overrides this has the changed weights
-        scored on dev and stored as one checkpoint more, which is then the last.
+        By default nothing: the last epoch's weights are the result. A method that overrides this has the changed
+        weights scored on dev and stored as one checkpoint more, which is then the last.
         """

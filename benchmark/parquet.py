@@ -41,9 +41,7 @@ def _table(path: Path, columns: Sequence[str]) -> Any:
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.strerror:
             raise
-        raise ValueError(
-            f"not a readable Parquet file ({_one_line(error)}); copy or fetch it again"
-        ) from error
+        raise ValueError(f"not a readable Parquet file ({_one_line(error)}); copy or fetch it again") from error
 
 
 def _one_line(error: Exception) -> str:
@@ -67,9 +65,7 @@ def _class_labels(feature: Any) -> Iterator[tuple[str, ...]]:
             yield tuple(map(str, names))
         elif isinstance(names, dict):  # {"0": "O", "1": "B-PER"}, as a README has them
             yield tuple(str(names[key]) for key in sorted(names, key=int))
-    for inner in (
-        feature.values() if isinstance(feature, dict) else feature if isinstance(feature, list) else ()
-    ):
+    for inner in feature.values() if isinstance(feature, dict) else feature if isinstance(feature, list) else ():
         yield from _class_labels(inner)
 
 
@@ -96,9 +92,7 @@ def _strings(flat: Any, column: str, names: tuple[str, ...]) -> list[str]:
     if pa.types.is_string(flat.type) or pa.types.is_large_string(flat.type):
         return list(map(intern, flat.to_pylist()))
     if not pa.types.is_integer(flat.type):
-        raise ValueError(
-            f"column {column!r} must hold lists of strings or ids, it holds lists of {flat.type}"
-        )
+        raise ValueError(f"column {column!r} must hold lists of strings or ids, it holds lists of {flat.type}")
     ids = flat.to_pylist()
     if ids and not (min(ids) >= 0 and max(ids) < len(names)):
         raise ValueError(f"column {column!r} holds ids {min(ids)}..{max(ids)}, {len(names)} have names")

@@ -1,8 +1,8 @@
-"""Everything that is settled before a run begins: the data is there and sound, the encoder is found, the run has its id."""
+"""What is settled before a run begins: the data is there and sound, the encoder is found, the run has its id."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xner_bench import catalogue, corpus, device, encoder, registry, tags
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xner_bench.corpus import Corpus, Sealed
     from xner_bench.encoder import Pretrained
     from xner_bench.method import Method
+    from xner_bench.results import Run
     from xner_bench.settings import Execution, RunSettings
     from xner_bench.watch import Watch
 
@@ -60,7 +61,9 @@ class Plan:
         """Words and tags of a split: the one door through which labels come."""
         read = corpus.read(*_place(self.catalogue, part), **_reading(self.settings, self.execution, part))
         if read.fingerprint != self.sealed[part].fingerprint:
-            raise XnerError(f"{part.corpus} {part.split} changed while the run went on ({read.origin}); run the command again")
+            raise XnerError(
+                f"{part.corpus} {part.split} changed while the run went on ({read.origin}); run the command again"
+            )
         return read
 
     def data(self) -> tuple[CorpusRecord, ...]:
@@ -94,6 +97,17 @@ def make(settings: RunSettings, execution: Execution, watch: Watch) -> Plan:
         missing=missing,
         run_id=f"{settings.method}-{settings.suite}-s{settings.seed}-{run_id[:12]}",
         entry_id=f"{settings.method}-{settings.suite}-{entry_id[:12]}",
+    )
+
+
+def widened(ready: Plan, done: Run) -> Plan:
+    """The plan, with everything that an earlier completion of the same run already offers."""
+    profiles = tuple(dict.fromkeys((*done.settings.profiles, *ready.settings.profiles)))
+    keep = ready.execution.keep_checkpoint or done.checkpoint_kept
+    return replace(
+        ready,
+        settings=ready.settings.model_copy(update={"profiles": profiles}),
+        execution=ready.execution.model_copy(update={"keep_checkpoint": keep}),
     )
 
 
@@ -158,7 +172,9 @@ def _object_to(missing: list[Missing], settings: RunSettings, execution: Executi
         raise XnerError(f"nothing to train on: {missing[0].reason}")
     tested = [name for name in settings.targets if not any(m.corpus == name and m.split == "test" for m in missing)]
     if not tested:
-        raise XnerError(f"no target has a test split: {_listing(missing)}; say where the data lies with --data-root DIR")
+        raise XnerError(
+            f"no target has a test split: {_listing(missing)}; say where the data lies with --data-root DIR"
+        )
     if not execution.allow_missing:
         raise XnerError(
             f"{len(missing)} of {len(wanted)} splits are missing ({len(settings.targets) - len(tested)} of "
@@ -195,8 +211,7 @@ def _record(part: Part, sealed: Sealed) -> CorpusRecord:
 
 def _identity(settings: RunSettings, encoder_fingerprint: str, sealed: Mapping[Part, Sealed]) -> dict[str, Any]:
     """What decides the numbers, but for the seed: settings, and the contents of data and encoder, wherever they lie."""
-    own = settings.model_dump(
-        mode="json", exclude={"seed", "encoder", "encoder_revision", "profiles", "true_protocol"}
-    )
+    own = settings.model_dump(mode="json", exclude={"seed", "encoder", "encoder_revision", "profiles", "true_protocol"})
     data = {" ".join(part): one.fingerprint for part, one in sealed.items()}
-    return {"schema": SCHEMA, "settings": own, "encoder": encoder_fingerprint, "data": data}
+    origin = registry.origin(settings.method)  # another version of a plugin may compute other numbers
+    return {"schema": SCHEMA, "settings": own, "method": origin, "encoder": encoder_fingerprint, "data": data}

@@ -38,6 +38,8 @@ def tag(
     Returns for each corpus one tag id a word (W,), O (0) for words without subwords; with `every_subword` one tag id a
     subword that belongs to a word, in order. Windows that occur more than once go through the encoder once.
     """
+    if not corpora:
+        return {}
     tagger.eval()
     pool = join(list(corpora.values()))
     tagged = pool.word >= 0 if every_subword else pool.first
@@ -81,7 +83,11 @@ def distinct(pool: Encoded) -> tuple[NDArray[np.int64], dict[int, int]]:
 
 
 def _repeat(
-    pool: Encoded, tagged: NDArray[np.bool_], rank: NDArray[np.int64], twin: Mapping[int, int], out: NDArray[np.int64]
+    pool: Encoded,
+    tagged: NDArray[np.bool_],
+    rank: NDArray[np.int64],
+    twin: Mapping[int, int],
+    out: NDArray[np.int64],
 ) -> None:
     """Give repeated windows the tags of their originals."""
     for copy, original in twin.items():

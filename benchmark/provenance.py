@@ -9,7 +9,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("xner-bench", "torch", "transformers", "tokenizers", "safetensors", "huggingface-hub", "numpy", "pyarrow")
+PACKAGES = (
+    "xner-bench",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "huggingface-hub",
+    "numpy",
+    "pyarrow",
+)
 
 
 def now() -> dict[str, Any]:

@@ -115,9 +115,7 @@ def _without_prefix(path: Path, sentences: list[Raw], prefix: str) -> list[Raw]:
         for position, word in enumerate(sentence.words):
             if not word.startswith(prefix):
                 place = f"{path}:{sentence.line + position}"
-                raise XnerError(
-                    f"{place}: {_quoted(word)} lacks the {prefix!r} that the words before it have"
-                )
+                raise XnerError(f"{place}: {_quoted(word)} lacks the {prefix!r} that the words before it have")
     cut = len(prefix)
     return [s._replace(words=tuple(intern(word[cut:]) for word in s.words)) for s in sentences]
 
@@ -169,9 +167,7 @@ def _name(tag: Any, tag_ids: Sequence[str]) -> str:
         return intern(tag)
     if isinstance(tag, int) and not isinstance(tag, bool) and 0 <= tag < len(tag_ids):
         return tag_ids[tag]
-    raise ValueError(
-        f"tag {_quoted(str(tag))} is neither a name nor an id of the card (0..{len(tag_ids) - 1})"
-    )
+    raise ValueError(f"tag {_quoted(str(tag))} is neither a name nor an id of the card (0..{len(tag_ids) - 1})")
 
 
 def _equally_long(words: Sequence[str], tags: Sequence[str], layout: Layout) -> None:

@@ -6,6 +6,7 @@ A third party adds a method with one entry point in the group `xner_bench.method
 from __future__ import annotations
 
 import importlib
+import math
 import re
 import types
 import typing
@@ -45,8 +46,12 @@ class Entry:
         """Import the class and hold it against the contract; XnerError says whose fault it is."""
         try:
             found = EntryPoint(self.name, self.target, GROUP).load()
-        except Exception as error:  # whatever a stranger's module raises must not stop the others
-            raise XnerError(f"method {self.name!r} of {self.origin} cannot be imported: {type(error).__name__}: {error}") from error
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever a stranger's module raises must not stop the others
+            said = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise XnerError(f"method {self.name!r} of {self.origin} cannot be imported: {said}") from error
         return _checked(self, found)
 
 
@@ -99,9 +104,13 @@ def make(name: str, options: dict[str, Any]) -> Method:
 
     cls = load(name)
     try:
-        return cls(**options)
+        made = cls(**options)
     except ValidationError as error:
         raise XnerError("; ".join(_complaint(cls, name, problem) for problem in error.errors())) from error
+    for field, value in made:
+        if isinstance(value, float) and not math.isfinite(value):  # a run's id is made of JSON, which has none
+            raise XnerError(f"{_flag(field)} {value} is no finite number; give one")
+    return made
 
 
 def option_types(cls: type[Method]) -> dict[str, Any]:
@@ -143,10 +152,14 @@ def _checked(entry: Entry, found: object) -> type[Method]:
     if not re.fullmatch(r"[a-z][a-z0-9-]*", entry.name):
         raise XnerError(f"{whose}: a method's name is lower-case letters, digits and hyphens")
     if clash := sorted(RESERVED & found.model_fields.keys()):
-        raise XnerError(f"{whose}: option {_flag(clash[0])} is a flag of xner-bench itself; rename the field {clash[0]!r}")
+        raise XnerError(
+            f"{whose}: option {_flag(clash[0])} is a flag of xner-bench itself; rename the field {clash[0]!r}"
+        )
     for field, kind in option_types(found).items():
         if kind not in (bool, int, float, str) and get_origin(kind) is not Literal:
-            raise XnerError(f"{whose}: field {field!r} must be bool, int, float, str or a Literal to be a flag, not {kind}")
+            raise XnerError(
+                f"{whose}: field {field!r} must be bool, int, float, str or a Literal to be a flag, not {kind}"
+            )
     return found
 
 

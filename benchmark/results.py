@@ -1,12 +1,12 @@
 """The store: one folder a run, readable by anyone with JSON and Parquet, never half-written.
 
-    <results>/runs/<run-id>/
-        run.json             settings, provenance, state; written when the run starts and again, last, when it ends
-        selection.json       which checkpoint answers which target; written before any test label is read
-        scores.parquet       counts per data set, language, split, protocol, checkpoint, profile and type
-        predictions.parquet  the predicted entities of every test sentence
-        history.parquet      loss, learning rate and dev scores
-        checkpoint/          a transformers folder, with --keep-checkpoint
+<results>/runs/<run-id>/
+    run.json             settings, provenance, state; written when the run starts and again, last, when it ends
+    selection.json       which checkpoint answers which target; written before any test label is read
+    scores.parquet       counts per data set, language, split, protocol, checkpoint, profile and type
+    predictions.parquet  the predicted entities of every test sentence
+    history.parquet      loss, learning rate and dev scores
+    checkpoint/          a transformers folder, with --keep-checkpoint
 """
 
 from __future__ import annotations
@@ -167,7 +167,9 @@ class Store:
         text = json.dumps(run.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)
         self.write(run.run_id, "run.json", (text + "\n").encode())
 
-    def save_table(self, run_id: str, name: str, schema: Sequence[tuple[str, str]], rows: Iterable[tuple[object, ...]]) -> None:
+    def save_table(
+        self, run_id: str, name: str, schema: Sequence[tuple[str, str]], rows: Iterable[tuple[object, ...]]
+    ) -> None:
         """Write rows as `<run>/<name>.parquet`."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -210,7 +212,9 @@ class Store:
         try:
             return pq.read_table(path)
         except (OSError, pa.ArrowInvalid) as error:
-            raise XnerError(f"{path}: {str(error).splitlines()[0]}; delete {path.parent} and run the command again") from error
+            raise XnerError(
+                f"{path}: {str(error).splitlines()[0]}; delete {path.parent} and run the command again"
+            ) from error
 
     def _records(self) -> list[Path]:
         return sorted((self.root / "runs").glob("*/run.json"))
@@ -222,11 +226,15 @@ def read_run(path: Path) -> Run:
         record: Mapping[str, Any] = json.loads(path.read_bytes())
         version = record.get("schema_version") if isinstance(record, dict) else None
         if version != SCHEMA:
-            raise XnerError(f"{path}: written with schema {version}, this version reads {SCHEMA}; use the version that wrote it")
+            raise XnerError(
+                f"{path}: written with schema {version}, this version reads {SCHEMA}; use the version that wrote it"
+            )
         return Run.model_validate(record)
     except (ValueError, ValidationError) as error:
         first = str(error).splitlines()[0]
-        raise XnerError(f"{path}: not a record of a run ({first}); delete {path.parent} and run the command again") from error
+        raise XnerError(
+            f"{path}: not a record of a run ({first}); delete {path.parent} and run the command again"
+        ) from error
 
 
 def cannot_write(path: Path, error: OSError) -> XnerError:

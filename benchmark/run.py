@@ -49,7 +49,7 @@ def run(settings: RunSettings, execution: Execution, watch: Watch = SILENT) -> R
         if done is not None and answers(done, ready):
             watch.note(f"already done: {store.folder(done.run_id)}")
             return done
-        return carry_out(ready, store, watch)
+        return carry_out(ready, store, watch, done)
 
 
 def answers(done: Run, ready: Plan) -> bool:
@@ -58,10 +58,16 @@ def answers(done: Run, ready: Plan) -> bool:
     return done.state == "done" and asked and (done.checkpoint_kept or not ready.execution.keep_checkpoint)
 
 
-def carry_out(ready: Plan, store: Store, watch: Watch) -> Run:
-    """Train, select, test, store: in this order."""
-    work = prepare(ready, store, watch)
-    store.save_run(work.record)
+def carry_out(ready: Plan, store: Store, watch: Watch, before: Run | None = None) -> Run:
+    """Train, select, test, store: in this order.
+
+    `before` is what the store has of this run. One that is done, and is done again for a further profile or for its
+    checkpoint, keeps its record until the new one is complete, and loses nothing that it had.
+    """
+    again = before is not None and before.state == "done"
+    work = prepare(plan.widened(ready, before) if before and again else ready, store, watch)
+    if not again:
+        store.save_run(work.record)
     with recorded(work):
         train(work)
         selection = protocol.select(work.dev_scores, ready.settings.source, ready.settings.corpora)
@@ -160,7 +166,14 @@ def train(work: Work) -> None:
     work.dev_gold = {name: work.gold(Part(name, "dev")) for name in work.of("dev")}
     with work.timed("training and dev"):
         steps = fit(
-            work.tagger, ready.method, work.encoded[part], gold, settings.training, settings.seed, work.encoder.pad, work.watch
+            work.tagger,
+            ready.method,
+            work.encoded[part],
+            gold,
+            settings.training,
+            settings.seed,
+            work.encoder.pad,
+            work.watch,
         )
         for epoch, taken in enumerate(steps, start=1):
             work.steps += taken
@@ -174,7 +187,11 @@ def close_epoch(work: Work, epoch: int) -> None:
     """Score the dev splits and save the tagger; drop checkpoints that nobody needs any more."""
     with work.timed("dev"):
         tagged = predict.tag(
-            work.tagger, work.of("dev"), work.settings.training.precision, watch=work.watch, what=f"dev, epoch {epoch}"
+            work.tagger,
+            work.of("dev"),
+            work.settings.training.precision,
+            watch=work.watch,
+            what=f"dev, epoch {epoch}",
         )
         work.dev_scores[epoch] = {
             name: micro(gold.compare(tagged[name], measure.SELECTING)).f1 for name, gold in work.dev_gold.items()

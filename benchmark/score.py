@@ -1,7 +1,7 @@
 """Gold spans against predicted spans: counts, and the scores that counts give. No torch, no tagger.
 
-A corpus is scored at once: its tags lie end to end as two arrays (what begins, which type), spans are found by comparing
-each position with the one before it, and counting is an intersection of sorted integers.
+A corpus is scored at once: its tags lie end to end as two arrays (what begins, which type), spans are found by
+comparing each position with the one before it, and counting is an intersection of sorted integers.
 
 Two readings of ill-formed tags, named in every result:
 
@@ -60,7 +60,7 @@ class Counts(NamedTuple):
         """Harmonic mean of precision and recall, 0..1; None (not 0) where there is neither gold nor prediction."""
         return 2 * self.tp / (2 * self.tp + self.fp + self.fn) if self.tp + self.fp + self.fn else None
 
-    def __add__(self, other: object) -> Counts:  # type: ignore[override]  # counts add up, tuples would be joined
+    def __add__(self, other: object) -> Counts:  # counts add up; tuples would be joined
         if not isinstance(other, Counts):
             return NotImplemented
         return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn)

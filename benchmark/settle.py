@@ -34,17 +34,20 @@ def settle(
 ) -> RunSettings:
     """Complete settings from a suite; whatever is None stays as the suite says.
 
-    `options` are the method's own fields, `training` fields of `Training` (lr, epochs, ...). Languages may be given as
+    `options` are the method's own fields, `training` fields of `Training` (lr, epochs, ...); `clip` alone may be None,
+    which is no clipping. Languages may be given as
     the catalogue spells them ("wikiann:sw") or by their code alone where the suite's data sets have only one such.
     Profiles are scored besides the suite's own. Raises XnerError in the words of the command line.
     """
     chosen = catalogue.suite(suite)
-    given = {name: value for name, value in training.items() if value is not None}
+    given = {name: value for name, value in training.items() if value is not None or name == "clip"}
     base = dict(chosen.training)
     own_seed = base.pop("seed")
     made = registry.make(method, dict(options or {}))
     named = source and key(catalogue, chosen, source)
     wanted = tuple(key(catalogue, chosen, target) for target in targets) if targets is not None else chosen.targets
+    if not wanted:
+        raise XnerError(f"no target is given; leave the targets out for those of suite {suite!r}, or name some")
     corpora = dict.fromkeys((named or chosen.source, *wanted))
     try:
         return RunSettings(
@@ -52,7 +55,8 @@ def settle(
             method=method,
             options=made.model_dump(mode="json"),
             encoder=encoder or chosen.encoder,
-            encoder_revision=encoder_revision or (chosen.encoder_revision if encoder in (None, chosen.encoder) else None),
+            encoder_revision=encoder_revision
+            or (chosen.encoder_revision if encoder in (None, chosen.encoder) else None),
             source=named or chosen.source,
             targets=tuple(dict.fromkeys(wanted)),
             types=chosen.types,
@@ -88,5 +92,7 @@ def _harmonization(catalogue: Catalogue, suite: Suite, corpora: Iterable[str]) -
 
 
 def _complaint(problem: Any) -> str:
-    flag = "--" + str(problem["loc"][-1] if isinstance(problem["loc"][-1], str) else problem["loc"][-2]).replace("_", "-")
+    flag = "--" + str(problem["loc"][-1] if isinstance(problem["loc"][-1], str) else problem["loc"][-2]).replace(
+        "_", "-"
+    )
     return f"{flag}: {problem['msg']} (got {problem['input']!r})"

@@ -64,7 +64,9 @@ def fit(
                 done += 1
                 loss, rate = stepper.step(batch.to(tagger.device), tags[batch.word].to(tagger.device))
                 if not math.isfinite(loss):
-                    raise Diverged(f"the loss of step {done} of {steps} is {loss}; try a lower --lr than {training.lr:g}")
+                    raise Diverged(
+                        f"the loss of step {done} of {steps} is {loss}; try a lower --lr than {training.lr:g}"
+                    )
                 method.after_step(tagger, done)
                 taken.append(Step(epoch, done, loss, rate))
                 advance(1, f"epoch {epoch}/{training.epochs} loss {loss:.3f}")
@@ -103,7 +105,8 @@ class Stepper:
 
 def groups(parameters: Iterable[torch.nn.Parameter], decay: float) -> list[dict[str, object]]:
     """Parameter groups of AdamW: matrices decay; biases and the vectors of LayerNorm do not."""
-    matrices, vectors = [], []
+    matrices: list[torch.nn.Parameter] = []
+    vectors: list[torch.nn.Parameter] = []
     for parameter in parameters:
         (matrices if parameter.ndim >= 2 else vectors).append(parameter)
     return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]

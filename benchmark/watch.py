@@ -1,4 +1,4 @@
-"""How the engine tells what it is doing. It never prints: the command line shows this, a notebook may leave it silent."""
+"""How the engine tells what it is doing. It never prints: the command line shows it, a notebook may stay silent."""
 
 from __future__ import annotations
 

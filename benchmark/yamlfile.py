@@ -96,9 +96,7 @@ def _text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise XnerError(
-            f"{path}:{line}: byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        ) from None
+        raise XnerError(f"{path}:{line}: byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8") from None
 
 
 class _Builder:
@@ -146,9 +144,7 @@ class _Builder:
                 self._refuse(event, "a list or mapping as a key; keys are text")
             if event.value in found:
                 first = self.document.lines[*loc, event.value]
-                raise XnerError(
-                    f"{self.document.path}:{line}: duplicate key {event.value!r}, first on line {first}"
-                )
+                raise XnerError(f"{self.document.path}:{line}: duplicate key {event.value!r}, first on line {first}")
             self.document.lines[*loc, event.value] = line
             found[event.value] = self._value(next(self.events), (*loc, event.value))
         return found
@@ -197,9 +193,7 @@ def _syntax_error(path: Path, text: str, error: yaml.YAMLError) -> XnerError:
 
 def _invalid(document: Document, errors: ValidationError, at: Loc) -> XnerError:
     """The first of pydantic's complaints in the order of the file, and how many more there are."""
-    found = [
-        (at + error["loc"], error["msg"]) for error in errors.errors(include_url=False, include_input=False)
-    ]
+    found = [(at + error["loc"], error["msg"]) for error in errors.errors(include_url=False, include_input=False)]
     loc, message = min(found, key=lambda one: document.line(one[0]))
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return document.error(loc, message.removeprefix("Value error, ") + more)

@@ -172,9 +172,7 @@ def _mean(seeds: SeedScores, group: Group, protocol: str, profile: str) -> Mean:
     return Mean(stat([unweighted(values) for values in per_seed]), scored, len(group.corpora))
 
 
-def scores_of(
-    found: Mapping[Cell, Scored], corpora: Iterable[str], protocol: str, profile: str
-) -> list[float | None]:
+def scores_of(found: Mapping[Cell, Scored], corpora: Iterable[str], protocol: str, profile: str) -> list[float | None]:
     """F1 of each corpus in one run, None where there is none."""
     cells = (found.get(Cell(corpus, protocol, profile)) for corpus in corpora)
     return [scored.f1 if scored else None for scored in cells]

@@ -54,8 +54,7 @@ def group_text(value: Stat | None, scored: int, size: int) -> str:
 def plain(text: str) -> str:
     """A name as one line of visible text: no control characters, runs of white space as one blank."""
     visible = (
-        c if c.isspace() or c in _JOINERS or unicodedata.category(c) not in _INVISIBLE else "\ufffd"
-        for c in text
+        c if c.isspace() or c in _JOINERS or unicodedata.category(c) not in _INVISIBLE else "\ufffd" for c in text
     )
     return " ".join("".join(visible).split())
 

@@ -46,8 +46,7 @@ def entries(runs: Iterable[Run], suite: Suite) -> list[Entry]:
     grouped = _grouped(run for run in runs if run.state == "done")
     labels = _labels([runs[0] for runs in grouped], suite)
     found = [
-        Entry(labels[runs[0].entry_id], suite.name, runs, ", ".join(departures(runs[0], suite)))
-        for runs in grouped
+        Entry(labels[runs[0].entry_id], suite.name, runs, ", ".join(departures(runs[0], suite))) for runs in grouped
     ]
     return sorted(found, key=lambda entry: entry.label)
 
@@ -62,11 +61,7 @@ def departures(run: Run, suite: Suite) -> list[str]:
     elif run.encoder.revision and suite.encoder_revision not in (None, run.encoder.revision):
         found.append(f"encoder revision {plain(run.encoder.revision)[:8]}")
     trained = settings.training.model_dump()
-    found += [
-        _training_text(name, trained[name])
-        for name in trained
-        if name in said and said[name] != trained[name]
-    ]
+    found += [_training_text(name, trained[name]) for name in trained if name in said and said[name] != trained[name]]
     if settings.types != tuple(suite.types):
         found.append(f"types {plain(' '.join(settings.types))}")
     left_out = {item.corpus for item in run.missing if item.split == "test"}
@@ -83,9 +78,7 @@ def _grouped(runs: Iterable[Run]) -> list[tuple[Run, ...]]:
         same = found[run.entry_id]
         if same and same[-1].settings.seed == run.settings.seed:
             twins = f"{same[-1].run_id} and {run.run_id}"
-            raise XnerError(
-                f"runs {twins} are one set-up with one seed, {run.settings.seed}; move one of them away"
-            )
+            raise XnerError(f"runs {twins} are one set-up with one seed, {run.settings.seed}; move one of them away")
         same.append(run)
     return [tuple(found[entry]) for entry in sorted(found)]
 
@@ -139,10 +132,7 @@ def _varying_options(runs: Iterable[Run]) -> dict[str, set[str]]:
     seen: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for run in runs:
         seen[run.settings.method].append(run.settings.options)
-    return {
-        method: {name for name in set().union(*every) if _differ(name, every)}
-        for method, every in seen.items()
-    }
+    return {method: {name for name in set().union(*every) if _differ(name, every)} for method, every in seen.items()}
 
 
 def _differ(name: str, every: Sequence[Mapping[str, Any]]) -> bool:

@@ -23,11 +23,7 @@ def groups(targets: Sequence[str], source: str, title: Callable[[str], str]) -> 
 
     `title` gives a data set's title. A data set of which the source and others are targets has two groups.
     """
-    found = [
-        group
-        for dataset in datasets(targets)
-        for group in _of_dataset(dataset, targets, source, title(dataset))
-    ]
+    found = [group for dataset in datasets(targets) for group in _of_dataset(dataset, targets, source, title(dataset))]
     return (*found, Group(TOTAL, None, tuple(targets)))
 
 

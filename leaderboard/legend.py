@@ -64,9 +64,7 @@ def remarks(section: Section) -> list[str]:
     if section.differing:
         found.append(f"Not all runs read the same data: {', '.join(section.differing)}.")
     if any(line.published for line in section.lines):
-        found.append(
-            "Rows marked published are a paper's own numbers; the others were computed by xner-bench."
-        )
+        found.append("Rows marked published are a paper's own numbers; the others were computed by xner-bench.")
     return [*found, *published_remarks(section)]
 
 

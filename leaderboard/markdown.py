@@ -81,9 +81,7 @@ def _of(section: Section, profile: str) -> list[Line]:
 
 
 def _group_table(section: Section, lines: Sequence[Line]) -> str:
-    columns = [
-        (group.name, title, protocol) for group in section.groups for title, protocol in legend.shown(section)
-    ]
+    columns = [(group.name, title, protocol) for group in section.groups for title, protocol in legend.shown(section)]
     header = [*_NAMES, *(f"{escape(name)}, {title}" for name, title, _ in columns)]
     rows = [
         [
@@ -120,9 +118,7 @@ def _protocol(section: Section, protocol: str) -> str:
     return f"{role} ({escape(protocol)})" if role not in ("", protocol.upper()) else role or escape(protocol)
 
 
-def _language_table(
-    lines: Sequence[Line], corpora: Sequence[str], protocol: str, catalogue: Catalogue
-) -> str:
+def _language_table(lines: Sequence[Line], corpora: Sequence[str], protocol: str, catalogue: Catalogue) -> str:
     languages = [escape(legend.language_name(catalogue, corpus)) for corpus in corpora]
     rows = [_language_row(line, _rows(line, corpora, protocol)) for line in lines]
     return _grid([*_NAMES, "Seeds", *languages], rows, len(_NAMES))

@@ -31,9 +31,7 @@ class PublishedRow(NamedTuple):
     dataset: str | None  # None: a mean over all data sets
     language: str | None  # the data set's code; None: a mean
     languages: int  # how many the score is a mean of; 1 for a language
-    with_source: (
-        bool | None
-    )  # of a mean: is the source language in it? None: no language of the source's data set is
+    with_source: bool | None  # of a mean: is the source language in it? None: no language of the source's data set is
     protocol: Literal["true", "oracle"]
     profile: str
     f1_mean: float
@@ -50,9 +48,7 @@ class PublishedRow(NamedTuple):
 
 def published(suite: str) -> list[PublishedRow]:
     """The published scores of a suite, languages first, in the order of the paper; none where it has none."""
-    return [
-        _row(row) for row in csv.DictReader(line for line in _lines(suite) if not line.startswith(COMMENT))
-    ]
+    return [_row(row) for row in csv.DictReader(line for line in _lines(suite) if not line.startswith(COMMENT))]
 
 
 def remarks(suite: str) -> tuple[str, ...]:

@@ -52,9 +52,7 @@ def read(run: Run, table: pa.Table) -> dict[Cell, Scored]:
         cell = Cell(f"{dataset}:{language}", protocol, profile)
         types = found.setdefault(cell, {})
         if kind in types:
-            raise XnerError(
-                f"run {run.run_id}: {kind} of {cell.corpus} stands twice; delete the run and do it again"
-            )
+            raise XnerError(f"run {run.run_id}: {kind} of {cell.corpus} stands twice; delete the run and do it again")
         types[kind] = Counts(*counts)
     return {cell: _scored(types, run.settings.types) for cell, types in found.items()}
 

@@ -55,9 +55,7 @@ CORPUS = (
 COUNTS = (
     Column("precision", "double", "micro precision in percent, from tp and fp: pooled over seeds"),
     Column("recall", "double", "micro recall in percent, from tp and fn: pooled over seeds"),
-    Column(
-        "macro_f1", "double", "mean F1 of the types in percent, mean over seeds; null unless all have one"
-    ),
+    Column("macro_f1", "double", "mean F1 of the types in percent, mean over seeds; null unless all have one"),
     Column("tp", "int64", "entities found, sum over seeds"),
     Column("fp", "int64", "entities invented, sum over seeds"),
     Column("fn", "int64", "entities missed, sum over seeds"),
@@ -87,10 +85,7 @@ MEANS = (*ENTRY, *GROUP, *SCORE, *ORIGIN)
 def per_language(sections: Sequence[Section], catalogue: Catalogue) -> pa.Table:
     """One row per entry, corpus, protocol and profile."""
     rows = [
-        _entry(section, line)
-        | _corpus(catalogue, corpus)
-        | _score(section, line, protocol, row)
-        | _counts(row)
+        _entry(section, line) | _corpus(catalogue, corpus) | _score(section, line, protocol, row) | _counts(row)
         for section, line in _lines(sections)
         for (corpus, protocol), row in line.rows.items()
     ]
@@ -184,9 +179,7 @@ def _group(section: Section, name: str, mean: Mean) -> dict[str, Any]:
     }
 
 
-def _table(
-    rows: Sequence[dict[str, Any]], columns: Sequence[Column], sections: Sequence[Section]
-) -> pa.Table:
+def _table(rows: Sequence[dict[str, Any]], columns: Sequence[Column], sections: Sequence[Section]) -> pa.Table:
     import pyarrow as pa
 
     every = (*columns, *_option_columns(sections))

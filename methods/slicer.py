@@ -39,7 +39,8 @@ class Slicer(Method):
 
     h: int = Field(8, ge=1, description="width of a slice in features; must divide the encoder's hidden size")
     classifier: Literal["trained", "frozen"] = Field(
-        "trained", description="trained as the paper says, or frozen at its random start as the authors' code does"
+        "trained",
+        description="trained as the paper says, or frozen at its random start as the authors' code does",
     )
     bias: Literal["per_slice", "shared_out"] = Field(
         "per_slice", description="the full bias in every slice (the paper), or its K-th part"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    import tiny
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +20,11 @@ def nerdata() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder}; set XNER_TEST_NERDATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> tiny.Folders:
+    """Tiny random encoders of every kind, see tests/tiny.py."""
+    import tiny
+
+    return tiny.Folders(tmp_path_factory.mktemp("encoders"))

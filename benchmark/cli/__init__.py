@@ -14,11 +14,17 @@ from xner_bench.errors import XnerError
 # Read without importing: only the command that is called, or whose help is shown, is loaded.
 COMMANDS = {
     "run": ("xner_bench.cli.run:run", "Fine-tune a method, tag every target, print and store the scores."),
-    "methods": ("xner_bench.cli.methods:methods", "List the methods with their options and where they come from."),
+    "methods": (
+        "xner_bench.cli.methods:methods",
+        "List the methods with their options and where they come from.",
+    ),
     "datasets": ("xner_bench.cli.catalogue:datasets", "List the data sets, or print one card."),
     "suites": ("xner_bench.cli.catalogue:suites", "List the suites (published set-ups), or print one."),
     "data": ("xner_bench.cli.data:data", "Check the data that is here, or fetch it from the hub."),
-    "leaderboard": ("xner_bench.cli.leaderboard:leaderboard", "Build or show the leaderboard of the results."),
+    "leaderboard": (
+        "xner_bench.cli.leaderboard:leaderboard",
+        "Build or show the leaderboard of the results.",
+    ),
 }
 
 

@@ -60,9 +60,7 @@ def _table(audits: Iterable[SplitAudit], marks: tuple[str, str]) -> Table:
         table.add_column(column, justify="right")
     before = ""
     for audit in audits:
-        table.add_row(
-            audit.language if audit.language != before else "", audit.split, *_numbers(audit, marks)
-        )
+        table.add_row(audit.language if audit.language != before else "", audit.split, *_numbers(audit, marks))
         before = audit.language
     return table
 
@@ -78,9 +76,7 @@ def _counted(audit: SplitAudit, right: str, wrong: str) -> str:
     count = f"{audit.sentences:,}"
     if audit.expected is None:
         return count + " " * (len(right) + 1)
-    return (
-        f"{count} {right}" if audit.sentences == audit.expected else f"{count} of {audit.expected:,} {wrong}"
-    )
+    return f"{count} {right}" if audit.sentences == audit.expected else f"{count} of {audit.expected:,} {wrong}"
 
 
 def _unread(audits: Sequence[SplitAudit]) -> Iterator[str]:

@@ -58,9 +58,7 @@ def _cards(found: Catalogue) -> Table:
     table = _table("name", "title", "languages", "types", "scheme", "licence", "from", right=("languages",))
     for card in found.cards.values():
         count = str(len(card.languages))
-        table.add_row(
-            card.name, card.title, count, " ".join(card.types), card.scheme, card.licence, _origin(card)
-        )
+        table.add_row(card.name, card.title, count, " ".join(card.types), card.scheme, card.licence, _origin(card))
     return table
 
 
@@ -78,9 +76,7 @@ def _card(card: Card) -> None:
     table = _table("code", "ISO 639-3", "name", "script", "family", *SPLITS, right=SPLITS)
     for language in card.languages.values():
         counts = [_count(language.count(split)) for split in SPLITS]
-        table.add_row(
-            language.code, language.iso639_3, language.name, language.script, language.family, *counts
-        )
+        table.add_row(language.code, language.iso639_3, language.name, language.script, language.family, *counts)
     click.echo(f"\n{len(card.languages)} languages, sentences by split")
     _show(table)
     click.echo(f"\n{card.cite.strip()}")

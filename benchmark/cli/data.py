@@ -86,9 +86,7 @@ def check(
 @click.option("--suite", metavar="NAME", help="Fetch the source and all targets of a suite.")
 @catalogue_option
 @click.pass_context
-def fetch(
-    context: click.Context, names: tuple[str, ...], suite: str | None, folders: tuple[Path, ...]
-) -> None:
+def fetch(context: click.Context, names: tuple[str, ...], suite: str | None, folders: tuple[Path, ...]) -> None:
     """Bring data of the hub into the cache ($XNER_CACHE) at the pinned revision, and verify it.
 
     Everything that the cards know, unless data sets, languages or a suite are named. What is there and whole
@@ -100,9 +98,7 @@ def fetch(
         names = (*names, chosen.source, *chosen.targets)
     places = [place for place in _selected(known, names) if place.card.hub]
     if not places:
-        raise XnerError(
-            "nothing to fetch: no hub repository in these cards; `xner-bench datasets` lists them"
-        )
+        raise XnerError("nothing to fetch: no hub repository in these cards; `xner-bench datasets` lists them")
     _end(context, _fetch_all(places))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args, get_origin
 import click
 
 from xner_bench import registry
-from xner_bench.cli.options import plain
+from xner_bench.cli.options import default, plain
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -28,9 +28,11 @@ def methods(as_json: bool) -> None:
         click.echo(f"{click.style(one.name, bold=True)}  ({one.origin})")
         click.echo(f"    {one.summary if one.method else 'BROKEN: ' + one.problem}")
         for name, field in one.method.model_fields.items() if one.method else ():
-            click.echo(f"    {_flag(name)} {_values(field)}  [default: {field.default}]  {field.description or ''}")
+            click.echo(f"    {_flag(name)} {_values(field)}  {default(field)}  {field.description or ''}".rstrip())
         click.echo()
-    click.echo("Run one:  xner-bench run --method NAME [its options]    All its options:  xner-bench run --method NAME --help")
+    click.echo(
+        "Run one:  xner-bench run --method NAME [its options]    All its options:  xner-bench run --method NAME --help"
+    )
 
 
 def _flag(name: str) -> str:
@@ -46,5 +48,19 @@ def _values(field: FieldInfo) -> str:
 
 def _record(one: Listed) -> dict[str, object]:
     fields = one.method.model_fields if one.method else {}
-    options = {name: {"default": field.default, "values": _values(field), "about": field.description} for name, field in fields.items()}
-    return {"name": one.name, "origin": one.origin, "summary": one.summary, "options": options, "broken": one.problem or None}
+    options = {
+        name: {
+            "default": None if field.is_required() else field.get_default(call_default_factory=True, validated_data={}),
+            "required": field.is_required(),
+            "values": _values(field),
+            "about": field.description,
+        }
+        for name, field in fields.items()
+    }
+    return {
+        "name": one.name,
+        "origin": one.origin,
+        "summary": one.summary,
+        "options": options,
+        "broken": one.problem or None,
+    }

@@ -21,14 +21,14 @@ def options_of(cls: type[BaseModel], dest: str, only: Iterable[str] | None = Non
 
 
 def option(name: str, field: FieldInfo, dest: str) -> click.Option:
-    """The flag of one field: `--x/--no-x` for bool, a choice for Literal, else a value. `none` clears an optional one."""
+    """The flag of a field: `--x/--no-x` for bool, a choice for Literal, else a value; `none` clears an optional one."""
     flag = "--" + name.replace("_", "-")
     kind, optional = plain(field.annotation)
     given: dict[str, Any] = {"help": _help(field)}
     if kind is bool:
         flag += "/--no-" + name.replace("_", "-")
     elif get_origin(kind) is Literal:
-        given["type"] = click.Choice([str(value) for value in get_args(kind)])
+        given["type"] = click.Choice(get_args(kind))
     else:
         given["type"] = _Optional(kind) if optional else _CLICK.get(kind, click.STRING)
 
@@ -48,15 +48,23 @@ def plain(annotation: Any) -> tuple[Any, bool]:
 
 
 def _help(field: FieldInfo) -> str:
-    shown = "" if field.is_required() else f"  [default: {'none' if field.default is None else field.default}]"
+    shown = "" if field.is_required() else f"  {default(field)}"  # of the training's fields the suite decides
     return f"{field.description or ''}{shown}"
 
 
+def default(field: FieldInfo) -> str:
+    """What a field is when nothing is given: "[default: 8]", or "[required]"."""
+    if field.is_required():
+        return "[required]"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return f"[default: {'none' if value is None else value}]"
+
+
 NONE = object()  # "none" on the command line, as opposed to nothing at all
-_CLICK: dict[Any, click.ParamType] = {int: click.INT, float: click.FLOAT, str: click.STRING}
+_CLICK: dict[Any, click.ParamType[Any]] = {int: click.INT, float: click.FLOAT, str: click.STRING}
 
 
-class _Optional(click.ParamType):
+class _Optional(click.ParamType[Any]):
     """A value, or the word none."""
 
     def __init__(self, kind: Any) -> None:

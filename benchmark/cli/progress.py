@@ -59,7 +59,9 @@ class Bars(Watch):
         task = progress.add_task(name, total=max(total, 1), detail="")
 
         def advance(amount: int, detail: str = "") -> None:
-            progress.update(task, advance=amount, **({"detail": detail} if detail else {}))
+            progress.advance(task, amount)
+            if detail:
+                progress.update(task, detail=detail)
 
         try:
             yield advance

@@ -62,13 +62,27 @@ class RunCommand(click.Command):
     epilog="A method's own options:  xner-bench run --method slicer --help.  "
     "The paper's set-up:  xner-bench run --suite slicer-en --method slicer --h 8 --data-root DIR --encoder DIR",
 )
-@click.option("--method", "-m", required=True, metavar="NAME", help="How to fine-tune; `xner-bench methods` lists them.")
-@click.option("--suite", default="quick", show_default=True, metavar="NAME", help="Set-up; `xner-bench suites` lists them.")
+@click.option(
+    "--method", "-m", required=True, metavar="NAME", help="How to fine-tune; `xner-bench methods` lists them."
+)
+@click.option(
+    "--suite",
+    default="quick",
+    show_default=True,
+    metavar="NAME",
+    help="Set-up; `xner-bench suites` lists them.",
+)
 @click.option("--encoder", metavar="NAME", help="'mini', a folder, or a repository of the hub.  [default: the suite's]")
 @click.option("--encoder-revision", metavar="REV", help="Commit or ref of an encoder of the hub.")
 @click.option("--source", metavar="LANG", help="Language to train on, as in wikiann:en.  [default: the suite's]")
-@click.option("--targets", metavar="LANG,...", help="Languages to test on, as in wikiann:sw,masakhaner:hau.  [default: the suite's]")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of head, data order and dropout.  [default: the suite's]")
+@click.option(
+    "--targets",
+    metavar="LANG,...",
+    help="Languages to test on, as in wikiann:sw,masakhaner:hau.  [default: the suite's]",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Seed of head, data order and dropout.  [default: the suite's]"
+)
 @click.option(
     "--profile",
     "profiles",
@@ -76,17 +90,43 @@ class RunCommand(click.Command):
     type=click.Choice(["word-strict", "word-lenient", "subword-lenient"]),
     help="Score in this way too; may be given several times.",
 )
-@click.option("--data-root", type=click.Path(path_type=Path), envvar="XNER_DATA_ROOT", help="Folder with <dataset>/<language>/<split>.*, read before the hub.")
-@click.option("--catalogue", multiple=True, type=click.Path(path_type=Path), help="A folder with further cards and suites; may be given several times.")
-@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Where results are stored.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ...; auto takes a GPU where there is one.")
-@click.option("--allow-missing", is_flag=True, help="Go on without the targets and splits that are not here; they are recorded.")
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    envvar="XNER_DATA_ROOT",
+    help="Folder with <dataset>/<language>/<split>.*, read before the hub.",
+)
+@click.option(
+    "--catalogue",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder with further cards and suites; may be given several times.",
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Where results are stored.",
+)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="cpu, cuda, cuda:1, ...; auto takes a GPU where there is one.",
+)
+@click.option(
+    "--allow-missing",
+    is_flag=True,
+    help="Go on without the targets and splits that are not here; they are recorded.",
+)
 @click.option("--keep-checkpoint", is_flag=True, help="Keep the trained tagger as a transformers folder.")
 @click.option("--dry-run", is_flag=True, help="Check everything, say what would be done, and stop.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
 @click.pass_context
 def run(
     ctx: click.Context,
+    /,
     suite: str,
     method: str,
     targets: str | None,

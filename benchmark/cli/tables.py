@@ -59,9 +59,7 @@ def run_table(console: Console, run: Run, scores: pa.Table, catalogue: Catalogue
     known = catalogues.load() if catalogue is None else catalogue
     found = reading.read(run, scores)
     settings = run.settings
-    put_text(
-        console, f"{own_label(run)} · {run.encoder.name} · {settings.suite} · seed {settings.seed}", "bold"
-    )
+    put_text(console, f"{own_label(run)} · {run.encoder.name} · {settings.suite} · seed {settings.seed}", "bold")
     for profile in dict.fromkeys((*settings.profiles, *sorted({cell.profile for cell in found}))):
         put_text(console, f"F1 in percent, {profile_text(profile)}")
         lines = list(_run_lines(run, known))
@@ -89,9 +87,7 @@ def _run_lines(run: Run, catalogue: Catalogue) -> Iterator[RunLine]:
         yield RunLine(f"  {group.name}", group.corpora, is_group=True)
 
 
-def _run_columns(
-    run: Run, lines: Sequence[RunLine], found: Mapping[Cell, Scored], profile: str
-) -> list[Column]:
+def _run_columns(run: Run, lines: Sequence[RunLine], found: Mapping[Cell, Scored], profile: str) -> list[Column]:
     """TRUE, source-dev where it differs from TRUE, and ORACLE."""
     true = run.settings.true_protocol
 
@@ -136,17 +132,13 @@ def _notices(run: Run, catalogue: Catalogue) -> list[str]:
     return list(dict.fromkeys(notice for notice in notices if notice))
 
 
-def board(
-    console: Console, sections: Sequence[Section], catalogue: Catalogue, per_language: bool = False
-) -> None:
+def board(console: Console, sections: Sequence[Section], catalogue: Catalogue, per_language: bool = False) -> None:
     """Print the leaderboard: means per group, and with `per_language` the score of every language."""
     from xner_bench.leaderboard import legend
 
     put_text(console, legend.ABOUT)
     for section in sections:
-        put_text(
-            console, f"\n{section.suite.title} (suite {section.suite.name}, source {section.source})", "bold"
-        )
+        put_text(console, f"\n{section.suite.title} (suite {section.suite.name}, source {section.source})", "bold")
         for text in (*section.notices, legend.protocols_text(section)):
             put_text(console, text)
         for profile in section.profiles:
@@ -158,9 +150,7 @@ def board(
             put_text(console, text)
 
 
-def _put_profile(
-    console: Console, section: Section, catalogue: Catalogue, profile: str, per_language: bool
-) -> None:
+def _put_profile(console: Console, section: Section, catalogue: Catalogue, profile: str, per_language: bool) -> None:
     lines = [line for line in section.lines if line.profile == profile]
     put(console, _names(lines), _group_columns(section, lines))
     if per_language:
@@ -229,21 +219,15 @@ def put(console: Console, names: Sequence[Column], numbers: Sequence[Column]) ->
     if console.is_terminal:
         widest = min(_WIDEST_NAME, console.width // 2)
         for number, part in enumerate(_parts(console.width, widest, names, numbers)):
-            console.print(
-                *[""] * (number > 0), _table(console, names, part, widest), sep="\n", highlight=False
-            )
+            console.print(*[""] * (number > 0), _table(console, names, part, widest), sep="\n", highlight=False)
         return
     table, before = _table(console, names, numbers, None), console.width
-    console.width = max(
-        before, console.measure(table, options=console.options.update(max_width=1 << 20)).maximum
-    )
+    console.width = max(before, console.measure(table, options=console.options.update(max_width=1 << 20)).maximum)
     console.print(table, highlight=False)
     console.width = before
 
 
-def _parts(
-    width: int, widest: int, names: Sequence[Column], numbers: Sequence[Column]
-) -> Iterator[list[Column]]:
+def _parts(width: int, widest: int, names: Sequence[Column], numbers: Sequence[Column]) -> Iterator[list[Column]]:
     """The columns of numbers, as many at a time as fit beside the names, at least one."""
     left = width - sum(min(_width(column), widest) + _GAP for column in names)
     part: list[Column] = []

@@ -1,1 +1,1 @@
-"""Corpora and an encoder made by this project, so that everything can be tried offline: for learning and testing, not for papers."""
+"""Corpora and an encoder of our own, so that everything can be tried offline: for learning and testing, not papers."""

@@ -1,0 +1,116 @@
+"""The commands as calls, for notebooks and scripts: set up a run, carry it out, read results as tables.
+
+    import xner_bench
+
+    settings = xner_bench.set_up(suite="quick", method="slicer", h=8, seed=42)
+    done = xner_bench.carry_out(settings)
+    xner_bench.scores()          # a pyarrow table: one row a run, language, protocol and profile
+    xner_bench.board()           # the same over seeds, with the papers' published numbers beside
+
+Whatever the command line would say in one line is an `XnerError` here.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xner_bench import catalogue as catalogues
+from xner_bench import registry, settle
+from xner_bench.results import Store
+from xner_bench.settings import Execution, Training
+from xner_bench.watch import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pyarrow as pa
+
+    from xner_bench.results import Run
+    from xner_bench.settings import RunSettings
+    from xner_bench.watch import Watch
+
+DEFAULT_RESULTS = "results"
+
+
+def set_up(
+    suite: str = settle.DEFAULT_SUITE,
+    method: str = "standard",
+    *,
+    catalogue: Iterable[Path | str] = (),
+    **given: Any,
+) -> RunSettings:
+    """Settings of a run: a suite's, with what is given in their place.
+
+    `given` are the method's own fields (h=8), those of training (lr=2e-5, epochs=3), and encoder, source, targets, seed,
+    profiles. `catalogue` are folders with further cards and suites.
+    """
+    own = registry.load(method).model_fields
+    options = {name: given.pop(name) for name in list(given) if name in own}
+    known = {*Training.model_fields, "encoder", "encoder_revision", "source", "targets", "seed", "profiles"}
+    if unknown := sorted(given.keys() - known):
+        registry.make(method, {unknown[0]: given[unknown[0]]})  # says which options there are
+    return settle.settle(
+        catalogues.load([Path(folder) for folder in catalogue]), suite, method, options=options, **given
+    )
+
+
+def carry_out(
+    settings: RunSettings, results: Path | str = DEFAULT_RESULTS, *, watch: Watch = SILENT, **execution: Any
+) -> Run:
+    """Carry out a run and store it, or find it done; returns its record.
+
+    `execution` are fields of `Execution`: data_root, catalogue, device, allow_missing, keep_checkpoint. A run whose
+    loss is no number has the state "diverged".
+    """
+    from xner_bench.run import run
+
+    return run(settings, Execution.model_validate({"results": Path(results), **execution}), watch)
+
+
+def scores(results: Path | str = DEFAULT_RESULTS) -> pa.Table:
+    """Scores of every finished run: one row a run, language, protocol and profile; f1, precision, recall in percent.
+
+    An undefined score (no gold and no prediction) is null.
+    """
+    import pyarrow as pa
+
+    from xner_bench.leaderboard.scores import percent, read
+
+    store = Store(Path(results))
+    rows = []
+    for run in store.runs():
+        if run.state != "done":
+            continue
+        for cell, scored in read(run, store.table(run.run_id, "scores")).items():
+            dataset, _, language = cell.corpus.partition(":")
+            counts = scored.counts
+            rows.append(
+                {
+                    "run_id": run.run_id,
+                    "suite": run.settings.suite,
+                    "method": run.settings.method,
+                    "options": json.dumps(run.settings.options, sort_keys=True),
+                    "seed": run.settings.seed,
+                    "dataset": dataset,
+                    "language": language,
+                    "protocol": cell.protocol,
+                    "profile": cell.profile,
+                    "f1": percent(counts.f1),
+                    "precision": percent(counts.precision),
+                    "recall": percent(counts.recall),
+                    **counts._asdict(),
+                    "support": counts.support,
+                }
+            )
+    return pa.Table.from_pylist(rows)
+
+
+def board(results: Path | str = DEFAULT_RESULTS, *, catalogue: Iterable[Path | str] = ()) -> pa.Table:
+    """The leaderboard by language: one row an entry, language, protocol and profile, published numbers included."""
+    from xner_bench.leaderboard.board import build
+    from xner_bench.leaderboard.table import per_language
+
+    known = catalogues.load([Path(folder) for folder in catalogue])
+    return per_language(build(Store(Path(results)), known), known)

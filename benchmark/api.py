@@ -43,7 +43,7 @@ def set_up(
 ) -> RunSettings:
     """Settings of a run: a suite's, with what is given in their place.
 
-    `given` are the method's own fields (h=8), those of training (lr=2e-5, epochs=3), and encoder, source, targets, seed,
+    `given` are the method's own fields (h=8), those of training (lr=2e-5), and encoder, source, targets, seed,
     profiles. `catalogue` are folders with further cards and suites.
     """
     own = registry.load(method).model_fields

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from safetensors import SafetensorError
@@ -43,7 +44,8 @@ class Checkpoints:
             save_model(tagger, str(part))
             part.replace(path)
         except (OSError, SafetensorError) as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # where the folder itself is what is wrong
+                part.unlink()
             raise XnerError(
                 f"cannot write checkpoint {path}: {error}; free some space, or choose another --results DIR"
             ) from error

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers
 
 from xner_bench.errors import XnerError
 
@@ -78,8 +78,8 @@ class SubwordEncoder(NamedTuple):
 def subword_encoder(tokenizer: Any, length: int) -> SubwordEncoder:
     """Set up a transformers tokenizer for words that are split already.
 
-    Truncation and padding that its file asks for are switched off, and byte-level tokenizers see a space before every
-    word, as in running text. A tokenizer without a word map (not a fast one) is an XnerError.
+    Truncation and padding that its file asks for are switched off, and words get the subwords that they have in running
+    text. A tokenizer without a word map (not a fast one) is an XnerError.
     """
     if not getattr(tokenizer, "is_fast", False):
         raise XnerError(
@@ -89,8 +89,11 @@ def subword_encoder(tokenizer: Any, length: int) -> SubwordEncoder:
     state["truncation"] = state["padding"] = None
     for part in _parts(state["pre_tokenizer"]):
         if part.get("type") == "ByteLevel":
-            part["add_prefix_space"] = True
+            part["add_prefix_space"] = False  # it would put one before each piece that another part has cut off a word
     fast = Tokenizer.from_str(json.dumps(state))
+    if not _same_as_in_text(fast):
+        own = [fast.normalizer] if fast.normalizer else []
+        fast.normalizer = normalizers.Sequence([normalizers.Prepend(" "), *own])
     probe = fast.encode(["a"], is_pretokenized=True, add_special_tokens=True)
     inner = [at for at, special in enumerate(probe.special_tokens_mask) if not special]
     prefix, suffix = probe.ids[: inner[0]], probe.ids[inner[-1] + 1 :]
@@ -138,6 +141,12 @@ def _cut(words: list[int], room: int) -> list[int]:
             end -= 1
         bounds.append(end if end > start else start + room)
     return [*bounds, len(words)]
+
+
+def _same_as_in_text(tokenizer: Tokenizer) -> bool:
+    """Is a word the same alone and after a space? Byte-level tokenizers and some others mark the space on it."""
+    alone: list[int] = tokenizer.encode(["a"], is_pretokenized=True, add_special_tokens=False).ids
+    return bool(tokenizer.encode("a a", add_special_tokens=False).ids == alone + alone)
 
 
 def _parts(pre_tokenizer: Any) -> Iterable[dict[str, Any]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from xner_bench.batches import Batch
+    from xner_bench.batches import Batch, Block
 
 MINI = "mini"
 # Weights only as safetensors: a pickled checkpoint can run code when it is loaded.
@@ -101,7 +101,15 @@ def _complete(folder: Path) -> Path:
         raise XnerError(
             f"encoder folder {folder} has no *.safetensors; pickled weights are not loaded, convert them first"
         )
+    if lost := [shard for shard in _shards(folder) if not (folder / shard).is_file()]:
+        raise XnerError(f"encoder folder {folder} has no {lost[0]}, which its index of weights names; add it")
     return folder
+
+
+def _shards(folder: Path) -> list[str]:
+    """Files that weights are spread over, where they are."""
+    index = folder / "model.safetensors.index.json"
+    return sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values())) if index.is_file() else []
 
 
 def _from_hub(name: str, revision: str | None) -> Pretrained:
@@ -193,17 +201,24 @@ class Encoder:
 
 def states(transformer: torch.nn.Module, batch: Batch, layers: tuple[int, ...], depth: int) -> tuple[Tensor, ...]:
     """States of the wanted layers for the real subwords of a batch, each (T, D)."""
-    given = {"attention_mask": batch.mask, "position_ids": batch.positions}
+    import torch
+
+    by_block = [_states(transformer, block, layers, depth) for block in batch.blocks]
+    return by_block[0] if len(by_block) == 1 else tuple(torch.cat(parts) for parts in zip(*by_block, strict=True))
+
+
+def _states(transformer: torch.nn.Module, block: Block, layers: tuple[int, ...], depth: int) -> tuple[Tensor, ...]:
+    given = {"attention_mask": block.mask, "position_ids": block.positions}
     only_last = layers == (depth,)
     out = transformer(
-        input_ids=batch.ids,
+        input_ids=block.ids,
         output_hidden_states=not only_last,
         return_dict=True,
         **{name: value for name, value in given.items() if value is not None},
     )
     wanted = (out.last_hidden_state,) if only_last else tuple(out.hidden_states[layer] for layer in layers)
     flat = (hidden.flatten(0, 1) for hidden in wanted)  # (R, L, D) to (R L, D)
-    return tuple(hidden if batch.take is None else hidden.index_select(0, batch.take) for hidden in flat)
+    return tuple(hidden if block.take is None else hidden.index_select(0, block.take) for hidden in flat)
 
 
 def configuration(pretrained: Pretrained) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from xner_bench.encoder import silenced
@@ -36,12 +37,22 @@ def write(encoder: Encoder, tagger: Tagger, folder: Path) -> None:
     linear = tagger.head.as_linear()
     assert linear is not None
     _copy(linear, encoder.whole.classifier)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(encoder, folder)
+    except (OSError, SafetensorError) as error:
+        raise XnerError(
+            f"cannot write checkpoint {folder}: {error}; free some space, or choose another --results DIR"
+        ) from error
+
+
+def _write_whole(encoder: Encoder, folder: Path) -> None:
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         with silenced():
             encoder.whole.save_pretrained(part)
             encoder.tokenizer.save_pretrained(part)
+        part.chmod(0o755)  # mkdtemp lets nobody else in
         shutil.rmtree(folder, ignore_errors=True)
         part.replace(folder)
     finally:

@@ -68,7 +68,7 @@ def carry_out(ready: Plan, store: Store, watch: Watch, before: Run | None = None
     work = prepare(plan.widened(ready, before) if before and again else ready, store, watch)
     if not again:
         store.save_run(work.record)
-    with recorded(work):
+    with recorded(work, again):
         train(work)
         selection = protocol.select(work.dev_scores, ready.settings.source, ready.settings.corpora)
         store.write(work.record.run_id, "selection.json", _json({"dev": work.dev_scores, "selection": selection}))
@@ -295,14 +295,18 @@ def history(work: Work) -> Iterator[tuple[object, ...]]:
 
 
 @contextmanager
-def recorded(work: Work) -> Iterator[None]:
-    """Whatever happens to a run after its start is written into its record; its epochs' weights go."""
+def recorded(work: Work, again: bool = False) -> Iterator[None]:
+    """Whatever happens to a run after its start is written into its record; its epochs' weights go.
+
+    `again`: the record says that the run is done, and goes on saying so.
+    """
     try:
         yield
     except Diverged as error:
         _close(work, state="diverged", error=str(error))
     except Exception as error:
-        _close(work, state="failed", error=f"{type(error).__name__}: {error}")
+        if not again:
+            _close(work, state="failed", error=f"{type(error).__name__}: {error}")
         raise
     finally:
         shutil.rmtree(work.checkpoints.folder, ignore_errors=True)

@@ -47,30 +47,37 @@ def fit(
 ) -> Iterator[list[Step]]:
     """Train epoch by epoch; yields the epoch's steps while the tagger stands at its end.
 
-    `gold` (W,) holds the tag ids of the training corpus' words. Raises Diverged at the first loss that is not finite.
+    `gold` (W,) holds the tag ids of the training corpus' words. Raises Diverged at the first loss that is not finite,
+    also where only the last step made it so.
     """
     every_subword = training.subword_labels == "all"
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)  # dropout
     tags = torch.from_numpy(gold)
-    steps = math.ceil(train.n_windows / training.batch_size) * training.epochs
+    steps = math.ceil(len(batches.with_words(train, every_subword)) / training.batch_size) * training.epochs
+    filled = batches.FILLED.get(tagger.device.type, batches.FILLED["cuda"])
     stepper = Stepper(tagger, method, training, steps)
     done = 0
     with watch.stage("training", steps) as advance:
         for epoch in range(1, training.epochs + 1):
             tagger.train()
             taken = []
-            for batch in batches.shuffled(train, training.batch_size, generator, every_subword, pad):
+            for batch in batches.shuffled(train, training.batch_size, generator, every_subword, pad, filled):
                 done += 1
-                loss, rate = stepper.step(batch.to(tagger.device), tags[batch.word].to(tagger.device))
-                if not math.isfinite(loss):
-                    raise Diverged(
-                        f"the loss of step {done} of {steps} is {loss}; try a lower --lr than {training.lr:g}"
-                    )
+                given = batch.to(tagger.device), tags[batch.word].to(tagger.device)
+                loss, rate = stepper.step(*given)
+                _expect_number(loss, f"of step {done} of {steps}", training)
                 method.after_step(tagger, done)
                 taken.append(Step(epoch, done, loss, rate))
                 advance(1, f"epoch {epoch}/{training.epochs} loss {loss:.3f}")
+            if done == steps and taken:
+                _expect_number(stepper.loss(*given), "after the last step", training)
             yield taken
+
+
+def _expect_number(loss: float, which: str, training: Training) -> None:
+    if not math.isfinite(loss):
+        raise Diverged(f"the loss {which} is {loss}; try a lower --lr than {training.lr:g}")
 
 
 class Stepper:
@@ -101,6 +108,13 @@ class Stepper:
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         return loss.item(), rate
+
+    @torch.no_grad()
+    def loss(self, batch: batches.Batch, tags: torch.Tensor) -> float:
+        """A batch's loss with the weights as they are, without dropout; changes nothing."""
+        self.tagger.eval()
+        with device.autocast(self.tagger.device, self.training.precision):
+            return self.tagger.loss(batch, tags).item()
 
 
 def groups(parameters: Iterable[torch.nn.Parameter], decay: float) -> list[dict[str, object]]:

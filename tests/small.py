@@ -1,4 +1,4 @@
-"""A whole small world: a data set from outside the package, a suite on it, a tiny random encoder. A run takes a second."""
+"""A small world: a data set from outside the package, a suite on it, a tiny random encoder. A run takes a second."""
 
 from __future__ import annotations
 
@@ -60,6 +60,9 @@ PLACES = ("Kano", "Lagos", "Moshi", "Narok")
 SAID = {"en": ("lives in", "left"), "sw": ("anaishi", "ametoka"), "no": ("bor i", "forlot")}
 SIZES = {"train": 64, "dev": 16, "test": 24}
 PIECES = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789."
+
+
+torch.set_num_threads(1)  # on tensors this small more threads only wait for each other
 
 
 class Answer(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import small as worlds
 from small import call
+
 from xner_bench.cli import COMMANDS
 
 if TYPE_CHECKING:
@@ -89,15 +89,17 @@ def test_help_names_every_command() -> None:
 def test_the_help_of_run_has_the_flags_that_people_script_against() -> None:
     page = call("run", "--help").out
     for flag in (
-        *("suite", "method", "encoder", "seed", "lr", "epochs", "batch-size", "source", "targets", "data-root", "catalogue"),
-        *("results", "device", "profile", "allow-missing", "keep-checkpoint", "dry-run"),
+        *("suite", "method", "encoder", "seed", "lr", "epochs", "batch-size", "source", "targets", "data-root"),
+        *("catalogue", "results", "device", "profile", "allow-missing", "keep-checkpoint", "dry-run"),
     ):
         assert f"--{flag}" in page
     assert "Options of method" not in page
 
 
-@pytest.mark.parametrize(("method", "flags"), [("slicer", ("--h", "--classifier", "--bias")), ("standard",
-("(none)",))]) def test_a_method_has_its_own_heading(method: str, flags: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("method", "flags"), [("slicer", ("--h", "--classifier", "--bias")), ("standard", ("(none)",))]
+)
+def test_a_method_has_its_own_heading(method: str, flags: tuple[str, ...]) -> None:
     for argv in (["run", "--method", method, "--help"], ["run", "--help", f"--method={method}"]):
         page = call(*argv).out
         own = page.partition(f"Options of method '{method}':")[2]
@@ -141,13 +143,26 @@ def test_flags_may_stand_anywhere(small: Small, argv: str) -> None:
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(small: Small, tmp_path: Path) -> None:
-    results = tmp_path / "results" answer = call(*small.argv(results, "--dry-run", "--epochs", 3, "--lr", "1e-5",
-    "--clip", "1", "--source", "en")) assert (answer.status, answer.err) == (0, "") for part in ("not run yet", "small
-    (for testing only)", "source:   villages:en", "epochs=3", "lr=1e-05", "clip=1.0", "3: villages:en"):
+    results = tmp_path / "results"
+    given = ("--epochs", 3, "--lr", "1e-5", "--clip", "1", "--source", "en")
+    answer = call(*small.argv(results, "--dry-run", *given))
+    assert (answer.status, answer.err) == (0, "")
+    for part in ("not run yet", "small (for testing only)", "source:   villages:en", "3: villages:en"):
+        assert part in answer.out
+    for part in ("epochs=3", "lr=1e-05", "clip=1.0"):
         assert part in answer.out
     assert not results.exists()
     cleared = call(*small.argv(results, "--dry-run", "--clip", "none")).out
     assert "clip=None" in cleared
+
+
+def test_the_default_suite_needs_nothing_from_outside() -> None:
+    answer = call("run", "--method", "slicer", "--h", 8, "--dry-run", "--quiet", "--results", "results")
+    assert (answer.status, answer.err) == (0, "")
+    assert "suite:    quick (made by xner-bench for learning and testing, not for papers)" in answer.out
+    assert "missing:  nothing" in answer.out
+    assert "mini-wikiann:hi" in answer.out
+    assert "mini-masakhaner:swa" in answer.out
 
 
 @pytest.mark.parametrize(
@@ -220,9 +235,7 @@ def test_an_encoder_that_is_broken(small: Small, tmp_path: Path) -> None:
         assert str(broken) in complaint(*small.argv(tmp_path / "r", "--encoder", broken))
 
 
-def test_an_encoder_that_nobody_has(
-    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_encoder_that_nobody_has(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
@@ -269,5 +282,5 @@ def test_an_interrupted_run_ends_tidily(small: Small, tmp_path: Path) -> None:
     assert answer.out == ""
     assert answer.err.strip() == "xner-bench: interrupted; the same command starts the run again"
     (folder,) = (path for path in runs.iterdir() if path.is_dir())
-    assert os.listdir(folder) == ["run.json"]
+    assert [path.name for path in folder.iterdir()] == ["run.json"]
     assert json.loads((folder / "run.json").read_text("utf-8"))["state"] == "started"

@@ -12,14 +12,14 @@ import pytest
 import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 from xner_bench import encode
 from xner_bench.errors import XnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from xner_bench.encode import Encoded, SubwordEncoder
@@ -49,10 +49,7 @@ def encoder(kind: str, length: int = tiny.LENGTH) -> SubwordEncoder:
 
 def plain(corpus: Sequence[Words], subwords: SubwordEncoder) -> list[tuple[list[int], list[int]]]:
     """Subwords and word numbers of each sentence by the tokenizer alone, uncut."""
-    found = [
-        subwords.tokenizer.encode(list(words), is_pretokenized=True, add_special_tokens=False)
-        for words in corpus
-    ]
+    found = [subwords.tokenizer.encode(list(words), is_pretokenized=True, add_special_tokens=False) for words in corpus]
     return [(one.ids, one.word_ids) for one in found]
 
 
@@ -68,9 +65,7 @@ def check(corpus: Sequence[Words], encoded: Encoded, subwords: SubwordEncoder) -
     assert encoded.n_words == sum(map(len, corpus))
     assert np.diff(encoded.sentences).tolist() == [len(words) for words in corpus]
     deciding = np.bincount(encoded.word[encoded.first], minlength=encoded.n_words)
-    assert np.array_equal(
-        deciding, encoded.pieces > 0
-    )  # one deciding subword a word, none for a word without
+    assert np.array_equal(deciding, encoded.pieces > 0)  # one deciding subword a word, none for a word without
     assert encoded.words_without_subwords == encoded.n_words - int(encoded.first.sum())
     assert_windows(corpus, encoded, subwords)
 
@@ -180,11 +175,42 @@ def test_a_byte_level_tokenizer_sees_a_space_before_every_word() -> None:
     subwords = encoder("byte-level")
     words = ("Kano", "Radio", "Kano", "2,000", "don't", "አዲስ")
     encoded = encode.encode([words], subwords)
-    running = Tokenizer.from_str(tiny.trained("byte-level")).encode(
-        " " + " ".join(words), add_special_tokens=False
-    )
+    running = Tokenizer.from_str(tiny.trained("byte-level")).encode(" " + " ".join(words), add_special_tokens=False)
     assert encoded.ids[1:-1].tolist() == running.ids
     assert encoded.ids[encoded.word == 0].tolist() == encoded.ids[encoded.word == 2].tolist()
+
+
+def digits_apart() -> Tokenizer:
+    """Byte-level, but something else cuts words before it, as in Llama 3."""
+    tokenizer = Tokenizer.from_str(tiny.trained("byte-level"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(True), pre_tokenizers.ByteLevel(False)])
+    return tokenizer
+
+
+def space_as_a_letter() -> Tokenizer:
+    """A space is a letter of the word after it, and a text begins without one, as in Gemma."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
+    names = ["<s>", "<pad>", "</s>", "<unk>"]
+    tokenizer.train_from_iterator(
+        tiny.TEXT, trainers.BpeTrainer(vocab_size=300, special_tokens=names, show_progress=False)
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return tokenizer
+
+
+@pytest.mark.parametrize("made", [digits_apart, space_as_a_letter])
+def test_words_of_other_tokenizers_are_those_of_running_text_too(made: Callable[[], Tokenizer]) -> None:
+    tokenizer = made()
+    subwords = encode.subword_encoder(PreTrainedTokenizerFast(tokenizer_object=tokenizer), tiny.LENGTH)
+    for line in tiny.TEXT:
+        uncut = [subword for ids, _ in plain([tuple(line.split())], subwords) for subword in ids]
+        assert uncut == tokenizer.encode(" " + line, add_special_tokens=False).ids
+    corpus = [tiny.NASTY, ("Kano", "", "Kano")]
+    check(corpus, encode.encode(corpus, subwords), subwords)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
 from xner_bench import files
 
 if TYPE_CHECKING:
@@ -74,4 +74,4 @@ def test_the_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.Mo
     assert files.cache_dir() == tmp_path
     monkeypatch.delenv(files.CACHE_VARIABLE)
     assert files.cache_dir().parts[-2:] == (".cache", "xner-bench")
-    assert os.path.isabs(files.cache_dir())
+    assert files.cache_dir().is_absolute()

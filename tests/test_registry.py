@@ -9,6 +9,7 @@ import click
 import pytest
 from distributions import METHOD, install
 from small import call
+
 from xner_bench import registry
 from xner_bench.cli.run import RunCommand
 from xner_bench.cli.run import run as run_command
@@ -223,8 +224,14 @@ def test_fields_are_flags(site: Site, argv: str, options: dict[str, Any]) -> Non
 
 
 def test_fields_of_every_kind_are_listed(site: Site) -> None:
-    site.add("own-ner", {"own": "own_ner:Own"}, FIELDS) shown = call("methods").out for line in ("--alpha FLOAT
-    [required]", "--size 8|16  [default: 8]", "--many INT  [default: 2]", "--cut INT  [default: 3]"):
+    site.add("own-ner", {"own": "own_ner:Own"}, FIELDS)
+    shown = call("methods").out
+    for line in (
+        "FLOAT  [required]",
+        "--size 8|16  [default: 8]",
+        "--many INT  [default: 2]",
+        "--cut INT  [default: 3]",
+    ):
         assert line in shown
     assert call("methods", "--json").status == 0
     page = call("run", "--method", "own", "--help")
@@ -233,11 +240,13 @@ def test_fields_of_every_kind_are_listed(site: Site) -> None:
     assert "Options of method 'own'" in page.out
 
 
-@pytest.mark.parametrize(("flag", "value"), [("alpha", "nan"), ("alpha", "inf"), ("size", "9"), ("deep", None), ("many", "x")])
+@pytest.mark.parametrize(
+    ("flag", "value"), [("alpha", "nan"), ("alpha", "inf"), ("size", "9"), ("deep", None), ("many", "x")]
+)
 def test_values_that_do_not_fit_are_one_line(site: Site, flag: str, value: str | None) -> None:
     site.add("own-ner", {"own": "own_ner:Own"}, FIELDS.replace("deep: bool", "deep: int"))
-    argv = ["run", "--suite", "slicer-en", "--method", "own", *([] if flag == "alpha" else ["--alpha", "1"]), f"--{flag}", *([value] if value else [])]
-    answer = call(*argv)
+    given = [f"--{flag}", *([value] if value else [])] + ([] if flag == "alpha" else ["--alpha", "1"])
+    answer = call("run", "--suite", "slicer-en", "--method", "own", *given)
     assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
     assert f"--{flag}" in answer.err
 

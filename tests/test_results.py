@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from boards import Bench
+
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.results import HISTORY, PREDICTIONS, SCORES, Store, read_run
 from xner_bench.settings import SCHEMA
@@ -178,4 +178,3 @@ def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
     assert entered.wait(10), "a killed process holds no lock"
     waiter.join()
     holder.communicate()
-    assert os.path.isdir(tmp_path / "runs")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import small as worlds
+
 from xner_bench import catalogue
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.settle import key, settle
@@ -68,8 +69,14 @@ def test_every_built_in_suite_settles(suite: str) -> None:
 def test_what_is_given_wins(known: Catalogue) -> None:
     given = {"lr": 1e-5, "epochs": 7, "clip": 1.0, "precision": "bf16"}
     settings = settle(
-        known, "small", encoder="own", source="villages:no", targets=["villages:sw"], seed=0,
-        profiles=["word-lenient"], **given
+        known,
+        "small",
+        encoder="own",
+        source="villages:no",
+        targets=["villages:sw"],
+        seed=0,
+        profiles=["word-lenient"],
+        **given,
     )
     assert {name: getattr(settings.training, name) for name in given} == given
     assert settings.training.batch_size == 16

@@ -93,9 +93,7 @@ def unigram(text: Sequence[str] = TEXT, size: int = 300) -> Tokenizer:
     names = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     tokenizer.train_from_iterator(
         text,
-        trainers.UnigramTrainer(
-            vocab_size=size, special_tokens=names, unk_token="<unk>", show_progress=False
-        ),
+        trainers.UnigramTrainer(vocab_size=size, special_tokens=names, unk_token="<unk>", show_progress=False),
     )
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]

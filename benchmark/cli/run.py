@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from xner_bench import registry
 from xner_bench.cli.options import options_of
 from xner_bench.errors import XnerError
 from xner_bench.settings import Execution, RunSettings, Training
+from xner_bench.settle import DEFAULT_SUITE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -232,13 +234,29 @@ def _show_run(done: Run, execution: Execution) -> None:
     if done.state == "diverged":
         raise XnerError(f"the run diverged: {done.error}; it is recorded in {folder} and never ranked")
     run_table(Console(), done, store.table(done.run_id, "scores"), catalogues.load(execution.catalogue))
-    where = f" --results {execution.results}" if execution.results != Path("results") else ""
+    where, same = _flags(done.settings, execution)
     click.echo(f"\nresults: {folder}")
     if done.checkpoint_kept:
         click.echo(f"tagger:  {folder / 'checkpoint'}")
     other = "standard" if done.settings.method != "standard" else "slicer --h 8"
-    click.echo(f"next:    xner-bench run --method {other}{where}    to compare, then")
+    click.echo(f"next:    xner-bench run --method {other}{same}{where}    to compare, then")
     click.echo(f"         xner-bench leaderboard build{where} && xner-bench leaderboard show{where}")
+
+
+def _flags(settings: RunSettings, execution: Execution) -> tuple[str, str]:
+    """The flags that a further command needs: where results and cards are, and which set-up of a run it was."""
+    from xner_bench import catalogue as catalogues
+
+    suite = catalogues.load(execution.catalogue).suite(settings.suite)
+    given: dict[str, list[object]] = {
+        "results": [execution.results] if execution.results != Path("results") else [],
+        "catalogue": [*execution.catalogue],
+        "suite": [settings.suite] if settings.suite != DEFAULT_SUITE else [],
+        "encoder": [settings.encoder] if settings.encoder != suite.encoder else [],
+        "data-root": [execution.data_root] if execution.data_root else [],
+    }
+    flags = {name: "".join(f" --{name} {shlex.quote(str(v))}" for v in values) for name, values in given.items()}
+    return flags["results"] + flags["catalogue"], flags["suite"] + flags["encoder"] + flags["data-root"]
 
 
 def _list(value: str | None) -> list[str] | None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # Shapes: R lines of a batch, L subwords of the longest of them, M masked subwords, T subwords of one line.
 
-LINES = 64  # of a batch
-POOL = 50  # batches' worth of lines that are sorted by length together, to save padding
+SUBWORDS = 900  # of a batch, padding included
+POOL = 2_000  # lines that are sorted by length together, to save padding
 SHARE = 0.3  # of the words, masked whole: what is left of a word gives it away
 KEPT, RANDOM = 0.1, 0.1  # masked subwords that stay, or are swapped for random ones, as in BERT
 
@@ -60,15 +60,26 @@ def batches(lines: Sequence[Subwords], vocabulary: int, steps: int, seed: int) -
 
 
 def _endless(lines: Sequence[Subwords], rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Lines of one batch after another, each epoch in a new order."""
     lengths = np.array([len(line.ids) for line in lines])
     while True:
         order = rng.permutation(len(lines))
-        for start in range(0, len(order), LINES * POOL):
-            pool = order[start : start + LINES * POOL]
-            pool = pool[np.argsort(lengths[pool], kind="stable")]
-            starts = range(0, len(pool), LINES)
-            for at in rng.permutation(np.array(starts)):
-                yield pool[at : at + LINES]
+        for start in range(0, len(order), POOL):
+            pool = order[start : start + POOL]
+            rising = pool[np.argsort(lengths[pool], kind="stable")]
+            parts = np.split(rising, _cuts(lengths[rising]))
+            for at in rng.permutation(len(parts)):
+                yield parts[at]
+
+
+def _cuts(rising: NDArray[np.int64]) -> list[int]:
+    """Where to cut lines of rising length into batches that fill SUBWORDS."""
+    cuts, start = [], 0
+    for at, length in enumerate(rising.tolist()):
+        if (at + 1 - start) * length > SUBWORDS and at > start:
+            cuts.append(at)
+            start = at
+    return cuts
 
 
 def mask(lines: Sequence[Subwords], vocabulary: int, rng: np.random.Generator) -> Masked:

@@ -1,0 +1,327 @@
+"""The loop does what transformers does: the same loss, the same updates, the same schedule."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import get_linear_schedule_with_warmup
+
+from xner_bench import batches, encode
+from xner_bench.method import Method
+from xner_bench.methods.slicer import Slicer
+from xner_bench.methods.standard import Standard
+from xner_bench.train import Diverged, Step, fit, groups, linear_schedule
+from xner_bench.watch import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch.nn import Parameter
+
+    from xner_bench.encode import Encoded
+    from xner_bench.encoder import Encoder
+    from xner_bench.settings import Training
+    from xner_bench.tagger import Tagger
+
+KINDS = tuple(tiny.KINDS)
+SEED = 7
+
+
+class HeadOnly(Method):
+    """Leaves the encoder as it is, and writes down when it is called."""
+
+    def trainable(self, tagger: Tagger) -> Iterable[Parameter]:
+        return tagger.head.parameters()
+
+    def after_step(self, tagger: Tagger, step: int) -> None:
+        CALLS.append((step, tagger.training))
+
+
+CALLS: list[tuple[int, bool]] = []  # steps, and whether dropout was on
+
+
+def corpus(encoder: Encoder, sentences: int = 24) -> tuple[Encoded, NDArray[np.int64]]:
+    """Sentences, one of them longer than a window, one without anything to see; random tags."""
+    some = tiny.corpus(seed=2, sentences=sentences)
+    encoded = encode.encode([*some, some[1] * 20, ("\u200e",)], tiny.subwords(encoder))
+    return encoded, tiny.gold(encoded)
+
+
+def transformers_model(encoder: Encoder, tagger: Tagger) -> Any:
+    """transformers' own model with the tagger's weights, no dropout."""
+    whole = copy.deepcopy(encoder.whole)
+    linear = tagger.head.as_linear()
+    assert linear is not None
+    whole.classifier.load_state_dict(linear.state_dict())
+    for module in whole.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return whole
+
+
+def without_dropout(encoder: Encoder) -> Encoder:
+    for module in encoder.transformer.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "dropout_prob"):
+            module.dropout_prob = 0.0
+    return encoder
+
+
+def labelled(batch: batches.Batch, gold: NDArray[np.int64]) -> dict[str, torch.Tensor]:
+    """A batch of one block as people feed it to transformers: padded, -100 where a subword has no label."""
+    [block] = batch.blocks
+    labels = torch.full((block.ids.numel(),), -100)
+    places = torch.arange(len(labels)) if block.take is None else block.take
+    labels[places[batch.first]] = torch.from_numpy(gold[batch.word])
+    mask = torch.ones_like(block.ids) if block.mask is None else block.mask
+    return {"input_ids": block.ids, "attention_mask": mask, "labels": labels.view_as(block.ids)}
+
+
+def fitted(tagger: Tagger, method: Method, encoder: Encoder, training: Training, seed: int = SEED) -> list[list[Step]]:
+    encoded, gold = corpus(encoder)
+    return list(fit(tagger, method, encoded, gold, training, seed, encoder.pad, SILENT))
+
+
+def drawn(encoder: Encoder, training: Training) -> Iterator[dict[str, torch.Tensor]]:
+    """The batches of `fitted`, for transformers."""
+    encoded, gold = corpus(encoder)
+    generator = torch.Generator().manual_seed(SEED)
+    every = training.subword_labels == "all"
+    for _ in range(training.epochs):
+        for batch in batches.shuffled(encoded, training.batch_size, generator, every, encoder.pad, filled=0.0):
+            yield labelled(batch, gold)
+
+
+def same_weights(tagger: Tagger, theirs: Any) -> None:
+    """To 1e-6, all but the keys' biases: attention does not depend on them, so AdamW blows up their rounding errors."""
+    linear = tagger.head.as_linear()
+    assert linear is not None
+    torch.testing.assert_close(dict(linear.state_dict()), dict(theirs.classifier.state_dict()), rtol=0, atol=1e-6)
+    ours, others = (
+        {name: value for name, value in model.state_dict().items() if not name.endswith("key.bias")}
+        for model in (tagger.transformer, theirs.base_model)
+    )
+    torch.testing.assert_close(ours, others, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("every_subword", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loss_is_that_of_transformers(kind: str, every_subword: bool, encoders: tiny.Folders) -> None:
+    encoder = encoders.load(kind)
+    tagger = tiny.tagger_for(encoder, Standard())
+    theirs = transformers_model(encoder, tagger).eval()
+    encoded, gold = corpus(encoder)
+    everything = np.arange(encoded.n_windows)
+    rectangle = batches.lay_out(encoded, everything, every_subword, encoder.pad, filled=0.0)
+    given_to_them = labelled(rectangle, gold)
+    batch = batches.lay_out(encoded, everything, every_subword, encoder.pad)
+    assert (given_to_them["labels"] >= 0).sum() == len(batch.first)
+    with torch.inference_mode():
+        ours = tagger.loss(batch, torch.from_numpy(gold)[batch.word])
+        torch.testing.assert_close(ours, theirs(**given_to_them).loss, rtol=1e-5, atol=1e-6)
+
+
+def test_labels_are_those_that_run_ner_makes(encoders: tiny.Folders) -> None:
+    """-100 for special tokens and for all but the first subword, from transformers' own word map."""
+    encoder = encoders.load("xlmr")
+    words = ("Amina", "Yusuf", "lives", "Kano", "University")
+    encoded = encode.encode([words], tiny.subwords(encoder))
+    gold = np.array([1, 2, 0, 5, 3])
+    tokens = encoder.tokenizer(list(words), is_split_into_words=True)
+    ids: list[int | None] = tokens.word_ids()
+    before = [None, *ids[:-1]]
+    expected = [
+        -100 if at is None or at == previous else int(gold[at]) for at, previous in zip(ids, before, strict=True)
+    ]
+    batch = batches.lay_out(encoded, np.array([0]), False, encoder.pad)
+    given_to_them = labelled(batch, gold)
+    assert given_to_them["input_ids"][0].tolist() == tokens["input_ids"]
+    assert given_to_them["labels"][0].tolist() == expected
+
+
+@pytest.mark.parametrize("changed", [{}, {"clip": None}, {"subword_labels": "all"}, {"warmup": 0.0}])
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlmr"])
+def test_training_is_the_usual_loop(kind: str, changed: dict[str, Any], encoders: tiny.Folders) -> None:
+    """AdamW with two groups, clipping, warm-up and linear decay, written out as everybody does."""
+    training = tiny.training(**{"batch_size": 6, "epochs": 3, "lr": 2e-4, "warmup": 0.2, **changed})
+    encoder = without_dropout(encoders.load(kind))
+    tagger = tiny.tagger_for(encoder, Standard(), dropout=0.0)
+    theirs = transformers_model(encoder, tagger).train()
+    data = list(drawn(encoder, training))
+    assert len(data) >= 10
+    plain = [p for name, p in theirs.named_parameters() if not name.endswith("bias") and "LayerNorm" not in name]
+    spared = [p for name, p in theirs.named_parameters() if name.endswith("bias") or "LayerNorm" in name]
+    optimizer = torch.optim.AdamW(
+        [{"params": plain, "weight_decay": training.weight_decay}, {"params": spared, "weight_decay": 0.0}],
+        lr=training.lr,
+    )
+    schedule = get_linear_schedule_with_warmup(optimizer, math.ceil(training.warmup * len(data)), len(data))
+    losses, rates = [], []
+    for one in data:
+        loss = theirs(**one).loss
+        loss.backward()
+        if training.clip is not None:
+            torch.nn.utils.clip_grad_norm_(theirs.parameters(), training.clip)
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    steps = [step for epoch in fitted(tagger, Standard(), encoder, training) for step in epoch]
+    assert [step.loss for step in steps] == pytest.approx(losses, abs=1e-5)
+    assert [step.learning_rate for step in steps] == pytest.approx(rates)
+    same_weights(tagger, theirs)
+
+
+def test_training_is_that_of_transformers_trainer(encoders: tiny.Folders, tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    from transformers import Trainer, TrainingArguments
+
+    class GivenBatches(Trainer):
+        def get_train_dataloader(self) -> Any:
+            return torch.utils.data.DataLoader(data, batch_size=None)
+
+    training = tiny.training(batch_size=6, epochs=2, lr=2e-4)
+    encoder = without_dropout(encoders.load("bert"))
+    tagger = tiny.tagger_for(encoder, Standard(), dropout=0.0)
+    theirs = transformers_model(encoder, tagger)
+    data = list(drawn(encoder, training))
+    arguments = TrainingArguments(
+        output_dir=str(tmp_path),
+        num_train_epochs=1,  # `data` holds all epochs, drawn anew in each
+        learning_rate=training.lr,
+        weight_decay=training.weight_decay,
+        warmup_steps=training.warmup,  # below 1 it is a share of the steps
+        max_grad_norm=training.clip,
+        lr_scheduler_type="linear",
+        use_cpu=True,
+        report_to=[],
+        save_strategy="no",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+    GivenBatches(model=theirs, args=arguments, train_dataset=data).train()
+    fitted(tagger, Standard(), encoder, training)
+    same_weights(tagger, theirs)
+
+
+@given(steps=st.integers(1, 400), warmup=st.floats(0, 1))
+@settings(deadline=None, max_examples=60)
+def test_the_schedule_is_transformers(steps: int, warmup: float) -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = get_linear_schedule_with_warmup(optimizer, math.ceil(steps * warmup), steps).lr_lambdas[0]
+    ours = linear_schedule(steps, warmup)
+    assert [ours(step) for step in range(steps)] == pytest.approx([theirs(step) for step in range(steps)])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_biases_and_norms_do_not_decay(kind: str, encoders: tiny.Folders) -> None:
+    tagger = tiny.tagger_for(encoders.load(kind))
+    decaying, spared = groups(tagger.parameters(), 0.05)
+    assert (decaying["weight_decay"], spared["weight_decay"]) == (0.05, 0.0)
+    names = {id(parameter): name for name, parameter in tagger.named_parameters()}
+    not_decaying = {names[id(parameter)] for parameter in spared["params"]}  # type: ignore[attr-defined]
+    norms = [name for name, module in tagger.named_modules() if isinstance(module, torch.nn.LayerNorm)]
+    expected = {name for name in names.values() if name.endswith("bias") or name.rpartition(".")[0] in norms}
+    assert not_decaying == expected
+    assert len(decaying["params"]) + len(not_decaying) == len(names)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lr", [1e38, math.inf])
+def test_a_loss_that_is_no_number_stops_training_at_its_step(lr: float, encoders: tiny.Folders) -> None:
+    encoder = encoders.load("bert")
+    tagger = tiny.tagger_for(encoder, Standard())
+    encoded, gold = corpus(encoder)
+    training = tiny.training(warmup=0.0, epochs=2).model_copy(update={"lr": lr})
+    steps = fit(tagger, Standard(), encoded, gold, training, SEED, encoder.pad, SILENT)
+    total = 2 * math.ceil(len(batches.with_words(encoded, False)) / 4)
+    with pytest.raises(Diverged, match=rf"^the loss of step 2 of {total} is (nan|inf); try a lower --lr than"):
+        next(steps)
+
+
+def test_words_that_nobody_sees_do_not_spoil_the_loss(encoders: tiny.Folders) -> None:
+    """Windows without a word to train on: one of invisible words, the second half of a very long one."""
+    encoder = encoders.load("bert")
+    tagger = tiny.tagger_for(encoder, Standard())
+    encoded = encode.encode([("\u200e",), ("Kan" * 30,), ("Kano", "\ufeff"), ("Lagos",)], tiny.subwords(encoder, 16))
+    assert len(batches.with_words(encoded, every_subword=False)) == 3 < encoded.n_windows
+    training = tiny.training(batch_size=1)
+    epochs = list(fit(tagger, Standard(), encoded, tiny.gold(encoded), training, SEED, encoder.pad, SILENT))
+    assert [len(epoch) for epoch in epochs] == [3, 3]
+
+
+def test_only_what_the_method_trains_changes(encoders: tiny.Folders) -> None:
+    encoder = encoders.load("bert")
+    tagger = tiny.tagger_for(encoder, HeadOnly())
+    before = copy.deepcopy(tagger.state_dict())
+    CALLS.clear()
+    steps = [step for epoch in fitted(tagger, HeadOnly(), encoder, tiny.training()) for step in epoch]
+    assert [step.number for step in steps] == list(range(1, len(steps) + 1))
+    assert [(step.number, True) for step in steps] == CALLS
+    after = tagger.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"head.linear.weight", "head.linear.bias"}
+
+
+def test_slicers_frozen_classifier_stays_while_the_rest_learns(encoders: tiny.Folders) -> None:
+    encoder = encoders.load("bert")
+    method = Slicer(h=8, classifier="frozen")
+    tagger = tiny.tagger_for(encoder, method)
+    before = copy.deepcopy(tagger.state_dict())
+    fitted(tagger, method, encoder, tiny.training())
+    after = tagger.state_dict()
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert {name for name in same if name.startswith("head.")} == {"head.linear.weight"}
+    assert not {name for name in same if name.endswith("query.weight")}
+
+
+def test_equal_seeds_give_equal_bits(encoders: tiny.Folders) -> None:
+    def trained(seed: int) -> tuple[list[list[Step]], dict[str, torch.Tensor]]:
+        encoder = encoders.load("xlmr")
+        tagger = tiny.tagger_for(encoder, Slicer(h=4))
+        return fitted(tagger, Slicer(h=4), encoder, tiny.training(dropout=0.1), seed), tagger.state_dict()
+
+    (steps, weights), (again, same), (other, _) = trained(1), trained(1), trained(2)
+    assert steps == again
+    assert all(torch.equal(weights[name], same[name]) for name in weights)
+    assert steps != other
+
+
+def test_epochs_are_handed_over_as_they_end(encoders: tiny.Folders) -> None:
+    encoder = encoders.load("bert")
+    tagger = tiny.tagger_for(encoder, HeadOnly())
+    training = tiny.training(epochs=3)
+    epochs, weights = [], []
+    CALLS.clear()
+    encoded, gold = corpus(encoder)
+    for epoch in fit(tagger, HeadOnly(), encoded, gold, training, SEED, encoder.pad, SILENT):
+        epochs.append(epoch)
+        weights.append(next(tagger.head.parameters()).detach().clone())
+        tagger.eval()  # as scoring dev does; the next epoch must train again
+    assert [{step.epoch for step in epoch} for epoch in epochs] == [{1}, {2}, {3}]
+    assert not torch.equal(weights[0], weights[1])
+    rates = [step.learning_rate for epoch in epochs for step in epoch]
+    assert rates[0] == 0.0
+    assert max(rates) == pytest.approx(training.lr)
+    assert rates[-1] > 0
+    assert all(dropout for _, dropout in CALLS)
+
+
+def test_training_brings_the_loss_down(encoders: tiny.Folders) -> None:
+    encoder = encoders.load("roberta")
+    tagger = tiny.tagger_for(encoder, Standard())
+    training = tiny.training(epochs=15, lr=2e-2, clip=None, weight_decay=0.0)
+    steps = fitted(tagger, Standard(), encoder, training)
+    mean = [float(np.mean([step.loss for step in epoch])) for epoch in steps]
+    assert mean[-1] < 0.9 * mean[0]

@@ -1,0 +1,263 @@
+"""The stages of a run, each a verb on the work at hand: prepare, train, select, test, store."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xner_bench import device, encode, export, measure, predict, protocol, provenance, registry, tagger
+from xner_bench.checkpoints import Checkpoints
+from xner_bench.encoder import Encoder
+from xner_bench.method import Method
+from xner_bench.plan import Part
+from xner_bench.results import HISTORY, PREDICTIONS, SCORES, EncoderRecord, Run, Store
+from xner_bench.score import micro
+from xner_bench.train import Step, fit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from xner_bench.encode import Encoded
+    from xner_bench.measure import Gold
+    from xner_bench.plan import Plan
+    from xner_bench.protocol import DevScores, Selection
+    from xner_bench.settings import Profile, RunSettings
+    from xner_bench.tagger import Tagger
+    from xner_bench.watch import Watch
+
+
+@dataclass
+class Work:
+    """A run under way."""
+
+    ready: Plan
+    store: Store
+    watch: Watch
+    encoder: Encoder
+    tagger: Tagger
+    record: Run
+    encoded: dict[Part, Encoded]
+    checkpoints: Checkpoints
+    dev_gold: dict[str, Gold] = field(default_factory=dict)
+    dev_scores: DevScores = field(default_factory=dict)
+    selection: Selection = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    scores: list[tuple[object, ...]] = field(default_factory=list)
+    predictions: list[tuple[object, ...]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> RunSettings:
+        return self.ready.settings
+
+    def of(self, split: str) -> dict[str, Encoded]:
+        """The encoded corpora of a split."""
+        return {part.corpus: encoded for part, encoded in self.encoded.items() if part.split == split}
+
+    def gold(self, part: Part) -> Gold:
+        """The labels of a split. Those of test splits are asked for only after selection is on disk."""
+        ids = measure.tag_ids(self.ready.read(part), self.ready.tag_names)
+        return measure.Gold(ids, self.encoded[part], self.settings.types)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        start = monotonic()
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + monotonic() - start, 3)
+
+
+def prepare(ready: Plan, store: Store, watch: Watch) -> Work:
+    """Load the encoder, put the head on it, and encode every corpus. Nothing is recorded yet."""
+    start = monotonic()
+    device.make_deterministic(ready.device)
+    encoder = Encoder(ready.pretrained, ready.tag_names)
+    settings = ready.settings
+    sizes = encoder.sizes(settings.training.dropout)
+    built = tagger.build(encoder.transformer, sizes, ready.method, ready.tag_names, settings.seed).to(ready.device)
+    if ready.execution.keep_checkpoint:
+        export.check(encoder, built)
+    subwords = encode.subword_encoder(encoder.tokenizer, min(settings.training.max_length, encoder.room))
+    encoded = {}
+    with watch.stage("encoding", sum(len(sealed.sentences) for sealed in ready.sealed.values())) as advance:
+        for part, sealed in ready.sealed.items():
+            encoded[part] = encode.encode(sealed.sentences, subwords)
+            advance(len(sealed.sentences), " ".join(part))
+    record = begin(ready, encoder)
+    checkpoints = Checkpoints(store.folder(record.run_id) / "epochs")
+    seconds = {"preparing": round(monotonic() - start, 3)}
+    return Work(ready, store, watch, encoder, built, record, encoded, checkpoints, seconds=seconds)
+
+
+def begin(ready: Plan, encoder: Encoder) -> Run:
+    """The record of a run that starts."""
+    return Run(
+        run_id=ready.run_id,
+        entry_id=ready.entry_id,
+        state="started",
+        settings=ready.settings,
+        method_origin=registry.origin(ready.settings.method),
+        encoder=EncoderRecord(
+            name=ready.pretrained.name,
+            revision=ready.pretrained.revision,
+            fingerprint=ready.encoder_fingerprint,
+            parameters=encoder.parameters,
+        ),
+        data=ready.data(),
+        missing=ready.missing,
+        provenance=provenance.now(),
+    )
+
+
+def train(work: Work) -> None:
+    """Train on the source; after every epoch score all dev splits and keep the weights that some target may want."""
+    ready, settings = work.ready, work.settings
+    part = Part(settings.source, "train")
+    gold = work.gold(part).tags
+    work.dev_gold = {name: work.gold(Part(name, "dev")) for name in work.of("dev")}
+    with work.timed("training and dev"):
+        steps = fit(
+            work.tagger,
+            ready.method,
+            work.encoded[part],
+            gold,
+            settings.training,
+            settings.seed,
+            work.encoder.pad,
+            work.watch,
+        )
+        for epoch, taken in enumerate(steps, start=1):
+            work.steps += taken
+            close_epoch(work, epoch)
+        if type(ready.method).finish is not Method.finish:
+            ready.method.finish(work.tagger, list(work.checkpoints.kept.values()))
+            close_epoch(work, settings.training.epochs + 1)
+
+
+def close_epoch(work: Work, epoch: int) -> None:
+    """Score the dev splits and save the tagger; drop checkpoints that nobody needs any more."""
+    with work.timed("dev"):
+        tagged = predict.tag(
+            work.tagger,
+            work.of("dev"),
+            work.settings.training.precision,
+            watch=work.watch,
+            what=f"dev, epoch {epoch}",
+        )
+        work.dev_scores[epoch] = {
+            name: micro(gold.compare(tagged[name], measure.SELECTING)).f1 for name, gold in work.dev_gold.items()
+        }
+    work.checkpoints.save(work.tagger, epoch)
+    if type(work.ready.method).finish is Method.finish:  # else it will want them all
+        so_far = protocol.select(work.dev_scores, work.settings.source, work.settings.corpora)
+        work.checkpoints.keep_only(protocol.wanted(so_far))
+
+
+def select(work: Work) -> None:
+    """Choose the checkpoints from the dev scores and write the choice down; test labels may be read from here on."""
+    work.selection = protocol.select(work.dev_scores, work.settings.source, work.settings.corpora)
+    record = {"dev": work.dev_scores, "selection": work.selection}
+    work.store.write(
+        work.record.run_id, "selection.json", (json.dumps(record, indent=1, sort_keys=True) + "\n").encode()
+    )
+
+
+def test(work: Work) -> None:
+    """Tag the test splits, each once for every checkpoint that was chosen for it, and compare them with their gold."""
+    with work.timed("test"):
+        gold = {name: work.gold(Part(name, "test")) for name in work.of("test")}
+        for epoch in sorted(protocol.wanted(work.selection)):
+            work.checkpoints.kept[epoch].load(work.tagger)
+            names = [name for name in protocol.targets_of(work.selection, epoch) if name in gold]
+            for every_subword, profiles in _by_unit(work.settings.profiles):
+                tagged = predict.tag(
+                    work.tagger,
+                    {name: work.encoded[Part(name, "test")] for name in names},
+                    work.settings.training.precision,
+                    every_subword,
+                    work.watch,
+                    f"test, checkpoint {epoch}",
+                )
+                for name in names:
+                    note_scores(work, name, epoch, gold[name], tagged[name], profiles)
+                    if not every_subword:
+                        note_predictions(work, name, epoch, gold[name], tagged[name])
+
+
+def _by_unit(profiles: Sequence[Profile]) -> list[tuple[bool, list[Profile]]]:
+    """Profiles that score words and those that score subwords; words are always tagged, they are what is stored."""
+    words = [profile for profile in profiles if not measure.RULES[profile].every_subword]
+    subwords = [profile for profile in profiles if measure.RULES[profile].every_subword]
+    return [(False, words), *([(True, subwords)] if subwords else [])]
+
+
+def note_scores(
+    work: Work,
+    name: str,
+    epoch: int,
+    gold: Gold,
+    tagged: NDArray[np.int64],
+    profiles: Sequence[Profile],
+) -> None:
+    """One row for each protocol that this checkpoint answers, each profile and each type."""
+    dataset, _, language = name.partition(":")
+    encoded = gold.encoded
+    size = (len(encoded.sentences) - 1, encoded.words_without_subwords, encoded.cut_sentences)
+    for profile in profiles:
+        counts = gold.compare(tagged, profile)
+        for answered in protocol.answers(work.selection, name, epoch):
+            work.scores += [
+                (dataset, language, "test", answered, epoch, profile, kind, *found, found.support, *size)
+                for kind, found in counts.items()
+            ]
+
+
+def note_predictions(work: Work, name: str, epoch: int, gold: Gold, tagged: NDArray[np.int64]) -> None:
+    """The predicted entities, by sentence and word, so that anyone can score them again without training."""
+    dataset, _, language = name.partition(":")
+    found = gold.spans(tagged, measure.RULES[measure.SELECTING])
+    offsets = gold.encoded.sentences
+    sentence = np.searchsorted(offsets, found.start, side="right") - 1
+    columns = (sentence, found.start - offsets[sentence], found.end - offsets[sentence], found.type)
+    for at, start, end, kind in zip(*(column.tolist() for column in columns), strict=True):
+        work.predictions.append((dataset, language, "test", epoch, at, start, end, work.settings.types[kind]))
+
+
+def finish(work: Work) -> None:
+    """Write the tables, the checkpoint if it is to be kept, and last of all that the run is done."""
+    run_id = work.record.run_id
+    work.store.save_table(run_id, "scores", SCORES, work.scores)
+    work.store.save_table(run_id, "predictions", PREDICTIONS, work.predictions)
+    work.store.save_table(run_id, "history", HISTORY, history(work))
+    if work.ready.execution.keep_checkpoint:
+        keep_checkpoint(work)
+    close(work, state="done", checkpoint_kept=work.ready.execution.keep_checkpoint)
+
+
+def keep_checkpoint(work: Work) -> None:
+    """Keep the checkpoint that answers the suite's TRUE protocol, as a transformers folder."""
+    true = work.selection["source-dev" if work.settings.true_protocol == "source-dev" else "last"]
+    work.checkpoints.kept[next(iter(true.values()))].load(work.tagger)
+    export.write(work.encoder, work.tagger, work.store.folder(work.record.run_id) / "checkpoint")
+
+
+def history(work: Work) -> Iterator[tuple[object, ...]]:
+    """Loss and learning rate by step, dev scores by epoch."""
+    for step in work.steps:
+        yield step.epoch, step.number, "loss", None, None, step.loss
+        yield step.epoch, step.number, "learning_rate", None, None, step.learning_rate
+    for epoch, scores in work.dev_scores.items():
+        for name, score in scores.items():
+            dataset, _, language = name.partition(":")
+            yield epoch, None, "f1", dataset, language, score
+
+
+def close(work: Work, **changes: object) -> None:
+    work.record = work.record.model_copy(update={"seconds": work.seconds, **changes})
+    work.store.save_run(work.record)

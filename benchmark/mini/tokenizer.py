@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xner_bench.mini.text import Line
 
 START, PAD, END, UNKNOWN, MASK = SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")  # ids 0 to 4
-VOCABULARY = 4_000  # subwords, special ones included
+VOCABULARY = 9_000  # subwords, special ones included: most words of the mini text are one or two
 LINES_A_LANGUAGE = 2_000
 LENGTH = 128  # subwords of the longest window
 

@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from xner_bench.watch import Watch
 
 DEFAULT_RESULTS = "results"
+SCORES = (  # columns of `scores`, there also where no run is
+    *((name, "string") for name in ("run_id", "suite", "method", "options")),
+    ("seed", "int64"),
+    *((name, "string") for name in ("dataset", "language", "protocol", "profile")),
+    *((name, "double") for name in ("f1", "precision", "recall")),
+    *((name, "int64") for name in ("tp", "fp", "fn", "support")),
+)
 
 
 def set_up(
@@ -104,7 +111,7 @@ def scores(results: Path | str = DEFAULT_RESULTS) -> pa.Table:
                     "support": counts.support,
                 }
             )
-    return pa.Table.from_pylist(rows)
+    return pa.Table.from_pylist(rows, pa.schema([(name, pa.type_for_alias(kind)) for name, kind in SCORES]))
 
 
 def board(results: Path | str = DEFAULT_RESULTS, *, catalogue: Iterable[Path | str] = ()) -> pa.Table:

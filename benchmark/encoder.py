@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -62,7 +63,7 @@ class Pretrained:
         """sha256 over configuration, weights and tokenizer, whatever folder they lie in."""
         total = hashlib.sha256()
         for path in sorted(self.folder.iterdir()):
-            if any(path.match(pattern) for pattern in WANTED):
+            if path.is_file() and any(path.match(pattern) for pattern in WANTED):
                 total.update(f"{path.name} {files.sha256(path)}\n".encode())
         return total.hexdigest()
 
@@ -76,7 +77,9 @@ def find(name: str, revision: str | None = None) -> Pretrained:
     """Find an encoder: `mini`, a folder with a transformers model, or a repository of the hub (fetched once)."""
     if name == MINI:
         return Pretrained(MINI, Path(str(package_files("xner_bench.mini") / "encoder")), None)
-    folder = Path(name).expanduser()
+    folder = Path(name)
+    with suppress(RuntimeError):  # ~somebody who is not known here
+        folder = folder.expanduser()
     if folder.is_dir():
         return Pretrained(_folder_name(folder.resolve()), _complete(folder), None)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
@@ -109,7 +112,10 @@ def _complete(folder: Path) -> Path:
 def _shards(folder: Path) -> list[str]:
     """Files that weights are spread over, where they are."""
     index = folder / "model.safetensors.index.json"
-    return sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values())) if index.is_file() else []
+    try:
+        return sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values())) if index.is_file() else []
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise XnerError(f"encoder folder {folder}: {index.name} is no index of weights; fetch it again") from error
 
 
 def _from_hub(name: str, revision: str | None) -> Pretrained:
@@ -245,7 +251,7 @@ def _load(folder: Path, tags: Sequence[str]) -> Any:
     names = dict(enumerate(tags))
     with silenced():
         try:
-            return AutoModelForTokenClassification.from_pretrained(
+            whole, loaded = AutoModelForTokenClassification.from_pretrained(
                 folder,
                 use_safetensors=True,
                 trust_remote_code=False,
@@ -253,9 +259,23 @@ def _load(folder: Path, tags: Sequence[str]) -> Any:
                 id2label=names,
                 label2id={name: tag for tag, name in names.items()},
                 ignore_mismatched_sizes=True,  # a head that was trained for other tags is left aside anyway
+                output_loading_info=True,
             )
         except Exception as error:
             raise _broken(folder, error) from error
+    _expect_whole(folder, whole, loaded)
+    return whole
+
+
+def _expect_whole(folder: Path, whole: Any, loaded: dict[str, Any]) -> None:
+    """transformers draws at random what a file of weights does not hold, or holds in another shape: of the encoder
+    nothing may be."""
+    names = sorted({*loaded["missing_keys"], *(key for key, *_ in loaded["mismatched_keys"])})
+    if drawn := [name for name in names if name.startswith(f"{whole.base_model_prefix}.")]:
+        raise XnerError(
+            f"encoder folder {folder}: its weights do not hold {drawn[0]} as its config.json describes it"
+            f"{f' (and {len(drawn) - 1} more)' if len(drawn) > 1 else ''}; fetch it again"
+        )
 
 
 def _tokenizer(folder: Path) -> Any:

@@ -98,7 +98,7 @@ def conll(path: Path, layout: Layout) -> Table:
 def _fields(path: Path, number: int, line: str) -> tuple[str, str] | None:
     """Word and tag of a line, None for a blank one."""
     line = line.rstrip(" \t")
-    if not line:
+    if not line or line == DOCUMENT_START:
         return None
     separator = "\t" if "\t" in line else " "
     word, found, rest = line.partition(separator)

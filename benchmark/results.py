@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from xner_bench import files
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.settings import SCHEMA, RunSettings
+from xner_bench.tags import REPAIR_POLICY
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Run(BaseModel):
     method_origin: str  # "built in", or distribution and version
     encoder: EncoderRecord
     data: tuple[CorpusRecord, ...]
+    repair_policy: str = REPAIR_POLICY  # how invalid tags of the gold were read; `data` says how many
     missing: tuple[Missing, ...] = ()
     provenance: dict[str, Any]
     seconds: dict[str, float] = {}

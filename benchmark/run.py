@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from xner_bench import plan, stages
+from xner_bench.errors import XnerError
 from xner_bench.results import Run, Store
 from xner_bench.train import Diverged
 from xner_bench.watch import SILENT
@@ -70,6 +71,8 @@ def recorded(work: Work, again: bool = False) -> Iterator[None]:
     try:
         yield
     except Diverged as error:
+        if again:  # on another machine, as the one that did it first got through
+            raise XnerError(f"{error}; what {work.record.run_id} had before is kept") from error
         stages.close(work, state="diverged", error=str(error))
     except Exception as error:
         if not again:

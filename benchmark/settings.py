@@ -59,7 +59,7 @@ class RunSettings(BaseModel):
 
 
 class Execution(BaseModel):
-    """Where and how a run is carried out; nothing here changes a number, so nothing here is hashed."""
+    """Where and how a run is carried out: not hashed. Only `device` can change a number, in its last digits."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

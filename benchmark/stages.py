@@ -241,8 +241,9 @@ def finish(work: Work) -> None:
 
 
 def keep_checkpoint(work: Work) -> None:
-    """Keep the checkpoint that answers the suite's TRUE protocol, as a transformers folder."""
-    true = work.selection["source-dev" if work.settings.true_protocol == "source-dev" else "last"]
+    """Keep the checkpoint that answers the suite's TRUE protocol (without a dev split of the source: the last)."""
+    by_dev = work.selection["source-dev"] if work.settings.true_protocol == "source-dev" else {}
+    true = by_dev or work.selection["last"]
     work.checkpoints.kept[next(iter(true.values()))].load(work.tagger)
     export.write(work.encoder, work.tagger, work.store.folder(work.record.run_id) / "checkpoint")
 

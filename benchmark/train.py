@@ -103,9 +103,11 @@ class Stepper:
             self.scaler.unscale_(self.optimizer)
             torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip)
         self.scaler.step(self.optimizer)
+        scale = self.scaler.get_scale()
         self.scaler.update()
         rate = self.optimizer.param_groups[0]["lr"]
-        self.schedule.step()
+        if self.scaler.get_scale() >= scale:  # a smaller one: fp16 overflowed, and the optimizer skipped this step
+            self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         return loss.item(), rate
 

@@ -10,7 +10,8 @@ and lets the last of two equal keys win. Here a scalar without quotes is
 - anything else, dates among them, and anything in quotes: text.
 
 Keys are always text. Duplicate keys, anchors, aliases, tags (`!!python/...`), a second document and nesting
-beyond DEPTH are refused; so is what is not UTF-8. A byte order mark is skipped.
+beyond DEPTH are refused; so are control characters (terminals obey them) and what is not UTF-8. A byte order mark is
+skipped.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ BOOLEANS = {"true": True, "false": False}
 NULLS = {"", "~", "null"}
 INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
 
 # libyaml's parser where PyYAML was built with it: seven times as fast.
@@ -132,6 +134,8 @@ class _Builder:
             self._refuse(event, f"the anchor &{event.anchor}; write the value out where it is needed")
         if event.tag:
             self._refuse(event, f"the tag {event.tag}; plain values only")
+        if isinstance(event, yaml.ScalarEvent) and (found := CONTROL.search(event.value)):
+            self._refuse(event, f"the control character {found.group()!r}")
         if len(loc) > DEPTH:
             self._refuse(event, f"nesting deeper than {DEPTH} levels")
 

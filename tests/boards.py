@@ -52,9 +52,7 @@ class Bench:
         self.cards = folder / "catalogue"
         (self.cards / "suites").mkdir(parents=True)
         for name, codes in (("one", ("aa", "ab", "ac")), ("two", ("ba", "bb"))):
-            languages = "".join(
-                LANGUAGE.format(code=code, iso=ISO[code], name=code.upper()) for code in codes
-            )
+            languages = "".join(LANGUAGE.format(code=code, iso=ISO[code], name=code.upper()) for code in codes)
             card = CARD.format(name=name, title=name.title(), languages=languages)
             (self.cards / f"{name}.yaml").write_text(card)
         (self.cards / "suites" / "toy.yaml").write_text(SUITE)
@@ -103,9 +101,7 @@ class Bench:
             self.store.save_table(run.run_id, "scores", SCORES, _rows(run, scores or {}))
         return run
 
-    def settings(
-        self, method: str, *, suite: str = "toy", training: Mapping[str, Any], **changes: Any
-    ) -> RunSettings:
+    def settings(self, method: str, *, suite: str = "toy", training: Mapping[str, Any], **changes: Any) -> RunSettings:
         declared = self.catalogue.suite(suite)
         usual = {name: value for name, value in declared.training.items() if name != "seed"}
         base = {

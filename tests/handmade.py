@@ -43,14 +43,10 @@ def card(name: str = "tiny", **changed: Any) -> Card:
 def counted(known: Card, **counts: int) -> Card:
     """The same card, its first language with these counts of sentences."""
     code, language = next(iter(known.languages.items()))
-    return known.model_copy(
-        update={"languages": {**known.languages, code: language.model_copy(update=counts)}}
-    )
+    return known.model_copy(update={"languages": {**known.languages, code: language.model_copy(update=counts)}})
 
 
-def parquet_bytes(
-    rows: Sequence[tuple[list[str], list[Any]]] = ROWS, names: Sequence[str] | None = TAG_IDS
-) -> bytes:
+def parquet_bytes(rows: Sequence[tuple[list[str], list[Any]]] = ROWS, names: Sequence[str] | None = TAG_IDS) -> bytes:
     """A Parquet file as the hub has it, with the tags' names in the schema's metadata."""
     columns = {
         "id": list(map(str, range(len(rows)))),

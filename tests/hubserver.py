@@ -31,9 +31,7 @@ class _Commit(NamedTuple):
 class HubServer:
     """Serves while its context is open."""
 
-    def __init__(
-        self, repositories: dict[str, Files], refs: tuple[str, ...] = ("main", "refs/convert/parquet")
-    ):
+    def __init__(self, repositories: dict[str, Files], refs: tuple[str, ...] = ("main", "refs/convert/parquet")):
         self.repositories = repositories
         self.refs = refs
         self.commits = {key: hashlib.sha1(key.encode()).hexdigest() for key in repositories}
@@ -141,9 +139,7 @@ class _HubHandler(BaseHTTPRequestHandler):
         start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        self._send(
-            206 if start else 200, data[start:], {"Content-Type": "application/octet-stream", **headers}
-        )
+        self._send(206 if start else 200, data[start:], {"Content-Type": "application/octet-stream", **headers})
 
     def _key(self, path: str) -> str | None:
         return next((key for key in self.hub.repositories if f"{path}/".startswith(f"{key}/")), None)

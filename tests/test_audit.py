@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 
 def look(root: Path, known: Card) -> dict[str, SplitAudit]:
-    return {
-        one.split: one for one in audit(known, known.languages["hau"], Places(root, root / "cache", True))
-    }
+    return {one.split: one for one in audit(known, known.languages["hau"], Places(root, root / "cache", True))}
 
 
 @pytest.fixture

@@ -80,18 +80,14 @@ def test_check_goes_on_after_a_problem_and_exits_2(catalogue: Path, root: Path) 
     (root / "tiny" / "hau" / "dev.txt").write_text(conll_text(ROWS[:2]))
     done = run("check", "--data-root", root, "--catalogue", catalogue, "tiny:hau")
     assert done.exit_code == 2
-    assert done.stderr.splitlines()[0].endswith(
-        "train.txt:1: 'Kano' has no tag; a line is WORD TAG or WORD<TAB>TAG"
-    )
+    assert done.stderr.splitlines()[0].endswith("train.txt:1: 'Kano' has no tag; a line is WORD TAG or WORD<TAB>TAG")
     assert done.stderr.splitlines()[1].startswith("tiny:hau dev has 2 sentences in file:")
     assert len(done.stderr.splitlines()) == 2
     for text in ("2 of 3 ✗", "3 ✓", "malformed: hau (train)"):
         assert text in done.stdout
 
 
-def test_check_as_json_and_from_the_environment(
-    catalogue: Path, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_as_json_and_from_the_environment(catalogue: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XNER_DATA_ROOT", str(root))
     monkeypatch.setenv("XNER_CATALOGUE", str(catalogue))
     done = run("check", "--json", "tiny:hau")
@@ -104,9 +100,7 @@ def test_check_as_json_and_from_the_environment(
 def test_check_in_a_terminal_without_ticks(catalogue: Path, root: Path) -> None:
     program = "from xner_bench.cli.data import data; data()"
     command = [sys.executable, "-c", program, "check", "--data-root", root, "--catalogue", catalogue, "tiny"]
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True
-    )
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
     assert b"3 ok" in done.stdout
 
 

@@ -21,9 +21,7 @@ TYPES = ("PER", "ORG", "LOC")
 READING: dict[str, Any] = {"types": TYPES, "harmonize": {"DATE": "O"}}
 EXPECTED = [
     Sentence(("Amina", "lives", "in", "Kano"), ("B-PER", "O", "O", "B-LOC")),
-    Sentence(
-        ("On", "2", "May", "Radio", "Kano", "\u200e", "closed"), ("O", "O", "O", "B-ORG", "I-ORG", "O", "O")
-    ),
+    Sentence(("On", "2", "May", "Radio", "Kano", "\u200e", "closed"), ("O", "O", "O", "B-ORG", "I-ORG", "O", "O")),
     Sentence(("Nobody",), ("O",)),
 ]
 
@@ -33,9 +31,7 @@ def places(tmp_path: Path) -> Places:
     return Places(tmp_path / "root", tmp_path / "cache", offline=True)
 
 
-def put(
-    places: Places, name: str, content: str | bytes, language: str = "hau", dataset: str = "tiny"
-) -> Path:
+def put(places: Places, name: str, content: str | bytes, language: str = "hau", dataset: str = "tiny") -> Path:
     assert places.data_root is not None
     path = places.data_root / dataset / language / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,9 +141,7 @@ def test_a_wrong_number_of_sentences_is_an_error_with_both(places: Places) -> No
     path = put(places, "dev.txt", conll_text())
     with pytest.raises(XnerError) as caught:
         read(counted(card(), dev=2000), places)
-    assert str(caught.value).startswith(
-        f"tiny:hau dev has 3 sentences in file:{path}, its card says 2,000; use"
-    )
+    assert str(caught.value).startswith(f"tiny:hau dev has 3 sentences in file:{path}, its card says 2,000; use")
 
 
 def test_two_files_for_one_split_are_an_error(places: Places) -> None:
@@ -179,9 +173,7 @@ def test_a_split_that_is_nowhere_says_where_it_was_looked_for(places: Places) ->
         f"tiny:hau has no test split: {looked};"
         " give its file with --data-root DIR, or `xner-bench data fetch tiny:hau` where there is a network"
     )
-    with pytest.raises(
-        MissingSplit, match=r"its card names no hub repository; give its file with --data-root DIR$"
-    ):
+    with pytest.raises(MissingSplit, match=r"its card names no hub repository; give its file with --data-root DIR$"):
         read(card(hub=None), places, "test")
     assert not places.cache.exists()
 
@@ -197,9 +189,7 @@ def test_bundled_corpora_need_no_place_and_are_always_the_same(tmp_path: Path) -
     assert bundled
     for known in bundled:
         language = next(iter(known.languages.values()))
-        first, again = (
-            corpus.read(known, language, "dev", places, types=known.types, harmonize={}) for _ in range(2)
-        )
+        first, again = (corpus.read(known, language, "dev", places, types=known.types, harmonize={}) for _ in range(2))
         assert first == again
         assert (first.origin, first.repaired, first.dropped) == ("bundled", 0, 0)
         assert len(first.sha256) == 64
@@ -213,9 +203,7 @@ def test_all_real_files_hold_what_their_cards_say(nerdata: Path) -> None:
             found = corpus.read(known, language, split, places, **READING)
             assert len(found.sentences) == language.count(split)
             assert all(len(words) == len(tags) for words, tags in found.sentences)
-    assert (
-        corpus.read(known, known.languages["luo"], "train", places, **READING).sentences[0].words[0] == "Jii"
-    )
+    assert corpus.read(known, known.languages["luo"], "train", places, **READING).sentences[0].words[0] == "Jii"
 
 
 def test_repaired_gold_scores_alike_strictly_and_leniently(nerdata: Path) -> None:

@@ -227,6 +227,24 @@ def test_weights_of_half_precision_are_trained_in_full(copied: Path) -> None:
     assert {parameter.dtype for parameter in loaded.whole.parameters()} == {torch.float32}
 
 
+def test_nothing_of_an_encoder_is_drawn_at_random(copied: Path) -> None:
+    """transformers would do so for every tensor that the file of weights lacks, or has in another shape."""
+    path = copied / "model.safetensors"
+    weights = load_file(path)
+    lost = next(name for name in weights if name.endswith("attention.self.query.weight"))
+    for changed in ({}, {lost: weights[lost][:-1].clone()}):
+        save_file({name: value for name, value in weights.items() if name != lost} | changed, path, {"format": "pt"})
+        with pytest.raises(XnerError, match=rf"its weights do not hold \S*{re.escape(lost)} as") as error:
+            Encoder(find(str(copied)), tiny.TAGS)
+        assert "\n" not in str(error.value)
+
+
+def test_an_index_of_weights_that_is_none_is_one_line(copied: Path) -> None:
+    (copied / "model.safetensors.index.json").write_text("[]", "utf-8")
+    with pytest.raises(XnerError, match=r"model\.safetensors\.index\.json is no index of weights; fetch it again$"):
+        find(str(copied))
+
+
 def test_a_head_for_other_tags_is_left_aside(copied: Path) -> None:
     other = Encoder(find(str(copied)), ("O", "B-MISC", "I-MISC"))
     with silenced():
@@ -300,6 +318,7 @@ def test_the_tokenizer_of_xlm_roberta_is_that_of_its_file(tmp_path: Path) -> Non
 def test_a_fingerprint_is_of_the_content_wherever_it_lies(encoders: tiny.Folders, copied: Path) -> None:
     original = find(str(encoders["bert"])).fingerprint()
     (copied / "README.md").write_text("whatever", "utf-8")
+    (copied / "tokenizer").mkdir()
     assert find(str(copied)).fingerprint() == original
     seen = {original}
     for name in ("tokenizer_config.json", "tokenizer.json", "config.json", "model.safetensors"):

@@ -30,8 +30,7 @@ HUB_SPLITS = ("train", "validation", "test")
 
 def repository(language: str = "hau") -> dict[str, bytes]:
     files = {
-        f"{language}/{name}-00000-of-00001.parquet": parquet_bytes(ROWS[:n])
-        for n, name in enumerate(HUB_SPLITS, 1)
+        f"{language}/{name}-00000-of-00001.parquet": parquet_bytes(ROWS[:n]) for n, name in enumerate(HUB_SPLITS, 1)
     }
     return {"README.md": b"# tiny\n", "tiny.py": b"raise SystemExit('never run')\n", **files}
 
@@ -77,9 +76,7 @@ def test_the_manifest_says_what_was_fetched(server: HubServer, cache: Path) -> N
     entry = manifest.read(known, cache).entries["hau/dev"]
     data = server.repositories[REPO]["hau/validation-00000-of-00001.parquet"]
     assert (entry.repo, entry.requested, entry.commit) == ("owner/tiny", "main", server.commits[REPO])
-    assert [(file.path, file.size) for file in entry.files] == [
-        ("hau/validation-00000-of-00001.parquet", len(data))
-    ]
+    assert [(file.path, file.size) for file in entry.files] == [("hau/validation-00000-of-00001.parquet", len(data))]
     assert entry.files[0].sha256 == found.sha256
     assert manifest.place(known, cache, entry, entry.files[0]).read_bytes() == data
 
@@ -97,9 +94,7 @@ def test_a_branch_that_moves_does_not_change_what_was_pinned(server: HubServer, 
 def test_another_revision_in_the_card_is_fetched_anew(server: HubServer, cache: Path) -> None:
     before = read(card(), cache)
     server.push(REPO, {"hau/test-00000-of-00001.parquet": parquet_bytes(ROWS[:1])})
-    pinned = card(
-        hub={"repo": "owner/tiny", "revision": server.commits[REPO], "files": "{language}/{split}-*.parquet"}
-    )
+    pinned = card(hub={"repo": "owner/tiny", "revision": server.commits[REPO], "files": "{language}/{split}-*.parquet"})
     after = read(pinned, cache)
     assert (len(before.sentences), len(after.sentences)) == (3, 1)
     assert manifest.read(pinned, cache).entries["hau/test"].requested == server.commits[REPO]
@@ -139,9 +134,7 @@ def test_a_changed_file_is_an_error_until_it_is_fetched_again(server: HubServer,
     whole = path.read_bytes()
     for damage in (whole[:-1] + b"x", whole[:100], b""):
         path.write_bytes(damage)
-        with pytest.raises(
-            ChangedFile, match="changed since it was fetched; `xner-bench data fetch tiny:hau` fetches"
-        ):
+        with pytest.raises(ChangedFile, match="changed since it was fetched; `xner-bench data fetch tiny:hau` fetches"):
             read(known, cache)
         assert hub.fetch(known, "hau", "test", cache) is not None
         assert path.read_bytes() == whole
@@ -180,9 +173,7 @@ def test_what_is_killed_between_file_and_manifest_is_finished(server: HubServer,
 
 def test_a_split_that_the_repository_lacks_is_missing(server: HubServer, cache: Path) -> None:
     del server.repositories[REPO]["hau/test-00000-of-00001.parquet"]
-    with pytest.raises(
-        MissingSplit, match=r"none in owner/tiny at main; give its file with --data-root DIR$"
-    ):
+    with pytest.raises(MissingSplit, match=r"none in owner/tiny at main; give its file with --data-root DIR$"):
         read(card(), cache)
 
 
@@ -193,9 +184,7 @@ def test_a_split_that_the_repository_lacks_is_missing(server: HubServer, cache: 
 def test_a_wrong_repository_or_revision_is_one_line(
     server: HubServer, cache: Path, source: dict[str, str], reason: str
 ) -> None:
-    known = card(
-        hub={"repo": "owner/tiny", "revision": "main", "files": "{language}/{split}.parquet", **source}
-    )
+    known = card(hub={"repo": "owner/tiny", "revision": "main", "files": "{language}/{split}.parquet", **source})
     with pytest.raises(HubUnreachable, match=reason) as caught:
         hub.fetch(known, "hau", "test", cache)
     assert "\n" not in str(caught.value)
@@ -206,18 +195,14 @@ def test_without_a_network_the_split_is_missing_and_asked_for_once(
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     for _ in range(2):
-        with pytest.raises(
-            MissingSplit, match=r"cannot be fetched from http://127.0.0.1:9 \(ConnectError"
-        ) as caught:
+        with pytest.raises(MissingSplit, match=r"cannot be fetched from http://127.0.0.1:9 \(ConnectError") as caught:
             read(card(), cache)
     assert str(caught.value).endswith("; try again, or give its files with --data-root DIR")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("forbid", ["argument", "environment"])
-def test_offline_asks_nobody(
-    monkeypatch: pytest.MonkeyPatch, server: HubServer, cache: Path, forbid: str
-) -> None:
+def test_offline_asks_nobody(monkeypatch: pytest.MonkeyPatch, server: HubServer, cache: Path, forbid: str) -> None:
     if forbid == "environment":
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(MissingSplit, match="not in the cache"):
@@ -230,9 +215,7 @@ def test_a_manifest_that_is_none_says_what_to_do(server: HubServer, cache: Path)
     path.parent.mkdir(parents=True)
     for text in ("", "{", '{"version": 2}', '{"entries": {"hau/test": {}}}'):
         path.write_text(text)
-        with pytest.raises(
-            XnerError, match=r"manifest\.json: not a manifest that this version knows; delete"
-        ):
+        with pytest.raises(XnerError, match=r"manifest\.json: not a manifest that this version knows; delete"):
             read(card(), cache)
 
 
@@ -256,8 +239,6 @@ def test_many_processes_fetch_each_file_once(server: HubServer, cache: Path) -> 
     command = [sys.executable, "-c", program, str(cache)]
     running = [subprocess.Popen(command, env=environment) for _ in range(3)]
     assert [process.wait() for process in running] == [0, 0, 0]
-    sent = [
-        request for request in server.requests if request.startswith("GET") and request.endswith(".parquet")
-    ]
+    sent = [request for request in server.requests if request.startswith("GET") and request.endswith(".parquet")]
     assert len(sent) == len(set(sent)) == 3
     assert len(manifest.read(card(), cache).entries) == 3

@@ -83,9 +83,7 @@ def test_a_score_is_the_mean_over_seeds_of_micro_f1_in_percent(bench: Bench) -> 
     assert (row["tp"], row["fp"], row["fn"], row["support"]) == (20, 6, 12, 32)  # sums over the seeds
     assert row["precision"] == pytest.approx(100 * 20 / 26)
     assert row["recall"] == pytest.approx(100 * 20 / 32)
-    assert row["macro_f1"] == pytest.approx(
-        statistics.mean([50 + 100 * tp / (2 * tp + 6) for tp in (3, 5, 9)])
-    )
+    assert row["macro_f1"] == pytest.approx(statistics.mean([50 + 100 * tp / (2 * tp + 6) for tp in (3, 5, 9)]))
 
 
 def test_a_row_says_what_it_is_a_score_of(bench: Bench) -> None:
@@ -191,9 +189,7 @@ def test_only_finished_runs_rank(bench: Bench, state: str) -> None:
 
 
 def test_nothing_to_rank_says_what_to_type(bench: Bench) -> None:
-    with pytest.raises(
-        XnerError, match=r"no results in .*; get some with: xner-bench run --method slicer --h 8$"
-    ):
+    with pytest.raises(XnerError, match=r"no results in .*; get some with: xner-bench run --method slicer --h 8$"):
         board.build(bench.store, bench.catalogue)
     bench.add(state="diverged")
     with pytest.raises(XnerError, match=r"no results that finished \(1 diverged\)"):
@@ -352,9 +348,7 @@ def test_options_have_columns_of_one_type(bench: Bench) -> None:
 def test_every_column_says_what_it_holds_in_the_file(bench: Bench, tmp_path: Path) -> None:
     bench.add()
     path = tmp_path / "x.parquet"
-    path.write_bytes(
-        table.parquet(table.per_language(board.build(bench.store, bench.catalogue), bench.catalogue))
-    )
+    path.write_bytes(table.parquet(table.per_language(board.build(bench.store, bench.catalogue), bench.catalogue)))
     schema = pq.read_schema(path)
     assert all(field.metadata[b"about"] for field in schema)
     assert b"percent" in schema.field("f1_mean").metadata[b"about"]

@@ -46,9 +46,7 @@ def test_every_set_up_has_all_languages_and_means() -> None:
     assert all(row.corpus is None for row in RU)
 
 
-@pytest.mark.parametrize(
-    "mean", MEANS, ids=lambda row: f"{row.entry}-{row.protocol}-{row.dataset or 'total'}"
-)
+@pytest.mark.parametrize("mean", MEANS, ids=lambda row: f"{row.entry}-{row.protocol}-{row.dataset or 'total'}")
 def test_a_printed_mean_is_the_mean_of_its_languages(mean: PublishedRow) -> None:
     rows = averaged(mean)
     assert len(rows) == mean.languages
@@ -91,15 +89,11 @@ def test_a_few_numbers_as_the_paper_prints_them() -> None:
     assert rows["wikiann:am"].options == {"h": 8}
     assert LANGUAGES["standard, lr 2e-5", "oracle"][ENGLISH].f1_mean == 83.5
     total = next(
-        row
-        for row in MEANS
-        if (row.entry, row.protocol, row.dataset) == ("slicer h=2, lr 1e-5", "oracle", None)
+        row for row in MEANS if (row.entry, row.protocol, row.dataset) == ("slicer h=2, lr 1e-5", "oracle", None)
     )
     assert (total.f1_mean, total.f1_std, total.languages, total.where) == (52.9, 2.4, 34, "table 1")
     russian = next(
-        row
-        for row in RU
-        if (row.entry, row.protocol, row.dataset) == ("slicer h=1, lr 2e-5", "true", "masakhaner")
+        row for row in RU if (row.entry, row.protocol, row.dataset) == ("slicer h=1, lr 2e-5", "true", "masakhaner")
     )
     assert (russian.f1_mean, russian.f1_std, russian.with_source) == (33.7, 4.2, None)
 
@@ -109,9 +103,7 @@ def test_restored_digits_carry_a_note_and_nothing_else_does() -> None:
     assert {(row.corpus, row.protocol) for row in noted} == {("masakhaner:luo", "true")}
     assert len(noted) == 11
     assert all("a leading 1 restored" in row.note for row in noted)
-    assert LANGUAGES["standard, lr 2e-5", "true"]["masakhaner:luo"].f1_mean == 9.7, (
-        "the one that had no leading digit"
-    )
+    assert LANGUAGES["standard, lr 2e-5", "true"]["masakhaner:luo"].f1_mean == 9.7, "the one that had no leading digit"
 
 
 @pytest.mark.parametrize("row", [EN[0], EN[-1], RU[0]])

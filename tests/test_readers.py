@@ -59,9 +59,7 @@ def test_json_lines_give_tags_by_id_or_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [TAG_IDS, None])
-def test_parquet_names_its_ids_by_its_schema_or_the_card(
-    tmp_path: Path, names: tuple[str, ...] | None
-) -> None:
+def test_parquet_names_its_ids_by_its_schema_or_the_card(tmp_path: Path, names: tuple[str, ...] | None) -> None:
     assert rows(read(tmp_path, parquet_bytes(names=names), "a.parquet")) == EXPECTED
 
 
@@ -106,6 +104,7 @@ def test_every_way_of_nesting_the_names(tmp_path: Path, feature: Any) -> None:
     "Kano B-LOC\r\n\r\nA O\r\n",
     "\n\n \t\nKano B-LOC  \n \n\nA O\t\n",
     "-DOCSTART- O\n\nKano B-LOC\n-DOCSTART- -X- -X- O\nA O\n",
+    "-DOCSTART-\n\nKano B-LOC\n-DOCSTART-\nA O\n",
     "-DOCSTART-\tO\n\nKano\tB-LOC\n\nA O\n",
 ])  # fmt: skip
 def test_line_ends_blank_lines_byte_order_mark_and_documents(tmp_path: Path, text: str) -> None:
@@ -214,12 +213,8 @@ def test_damaged_parquet_is_an_error_or_read(tmp_path: Path) -> None:
 
 
 def test_wrong_columns_and_ids_of_parquet(tmp_path: Path) -> None:
-    assert "tag ids are O B-X in the file" in refusal(
-        tmp_path, parquet_bytes(names=["O", "B-X"]), "a.parquet"
-    )
-    assert "holds ids -1..5, 9 have names" in refusal(
-        tmp_path, parquet_bytes([(["a"] * 2, [-1, 5])]), "a.parquet"
-    )
+    assert "tag ids are O B-X in the file" in refusal(tmp_path, parquet_bytes(names=["O", "B-X"]), "a.parquet")
+    assert "holds ids -1..5, 9 have names" in refusal(tmp_path, parquet_bytes([(["a"] * 2, [-1, 5])]), "a.parquet")
     assert "row 2: 2 tokens but 1 ner_tags" in refusal(
         tmp_path, parquet_bytes([(["a"], [0]), (["a", "b"], [0])]), "a.parquet"
     )
@@ -250,10 +245,7 @@ def test_what_cannot_be_read_at_all(tmp_path: Path) -> None:
 
 def test_english_wikiann_is_read_fast(nerdata: Path) -> None:
     start = time.perf_counter()
-    tables = [
-        readers.read(nerdata / "wikiann" / "en" / f"{split}.tsv", Layout())
-        for split in ("train", "dev", "test")
-    ]
+    tables = [readers.read(nerdata / "wikiann" / "en" / f"{split}.tsv", Layout()) for split in ("train", "dev", "test")]
     taken = time.perf_counter() - start
     assert [len(table.sentences) for table in tables] == [20_000, 10_000, 10_000]
     assert sum(len(raw.words) for table in tables for raw in table.sentences) == 321_256

@@ -157,6 +157,28 @@ def test_what_to_type_next_can_be_typed(small: Small, finished: Path) -> None:
     assert "slicer" in answer.out
 
 
+def test_what_to_type_next_compares_like_with_like(small: Small, tmp_path: Path) -> None:
+    changed = ("--epochs", "1", "--clip", "2", "--seed", "7", "--targets", "villages:sw")
+    shown = call(*small.argv(tmp_path, *changed)).out
+    (command,) = re.findall(r"xner-bench (run .*?)    to compare", shown)
+    plan = call(*shlex.split(command), "--dry-run", "--quiet")
+    for part in ("slicer-small-s7-", "targets:   1: villages:sw", "epochs=1 ", "clip=2.0 ", "device:   cpu"):
+        assert " ".join(part.split()) in " ".join(plan.out.split())
+
+
+def test_a_done_run_that_diverges_when_it_is_done_again_stays_done(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it may on another machine."""
+    assert call(*small.argv(tmp_path)).status == 0
+    before = {path: path.read_bytes() for path in only(tmp_path).iterdir()}
+    monkeypatch.setattr("xner_bench.train.Stepper.loss", lambda *_: float("nan"))
+    answer = call(*small.argv(tmp_path, "--profile", "word-lenient"))
+    assert answer.status == 2
+    assert "had before is kept" in one_line(answer.err)
+    assert {path: path.read_bytes() for path in only(tmp_path).iterdir()} == before
+
+
 def test_the_same_command_trains_once(small: Small, finished: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
     argv = [part for part in small.argv(finished.parents[1], method="slicer") if part != "--quiet"]

@@ -24,7 +24,7 @@ catalogue_option = click.option(
     metavar="DIR",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A folder with further *.yaml cards and suites/*.yaml; may be given several times.",
+    help="A folder with further *.yaml cards and suites/*.yaml; may be given several times.  [also: $XNER_CATALOGUE]",
 )
 
 

@@ -11,6 +11,7 @@ import click
 
 from xner_bench import catalogue
 from xner_bench.catalogue import SPLITS
+from xner_bench.cli.catalogue import catalogue_option
 from xner_bench.errors import XnerError
 
 if TYPE_CHECKING:
@@ -20,17 +21,6 @@ if TYPE_CHECKING:
     from xner_bench.cards import Card, Language, Split
     from xner_bench.catalogue import Catalogue
     from xner_bench.corpus import Places
-
-catalogue_option = click.option(
-    "--catalogue",
-    "folders",
-    metavar="DIR",
-    multiple=True,
-    envvar="XNER_CATALOGUE",
-    show_envvar=True,
-    type=click.Path(path_type=Path),
-    help="A folder with further *.yaml cards and suites/*.yaml; may be given several times.",
-)
 
 
 class Place(NamedTuple):
@@ -90,7 +80,8 @@ def fetch(context: click.Context, names: tuple[str, ...], suite: str | None, fol
     """Bring data of the hub into the cache ($XNER_CACHE) at the pinned revision, and verify it.
 
     Everything that the cards know, unless data sets, languages or a suite are named. What is there and whole
-    is not fetched again; no other command needs a network afterwards.
+    is not fetched again; no other command needs a network for it afterwards. (An encoder of the hub comes with the
+    first run on it.)
     """
     known = catalogue.load(folders)
     if suite:

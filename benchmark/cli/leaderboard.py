@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ def build(results: Path, out: Path | None, folders: tuple[Path, ...]) -> None:
     sections = board.build(_store(results), known)
     for path in _write(out or results / "leaderboard", _files(sections, known)):
         click.echo(path)
-    click.echo(f"{_count(sections)}; next: xner-bench leaderboard show{_flag(results)}")
+    click.echo(f"{_count(sections)}; next: xner-bench leaderboard show{_flags(results, folders)}")
 
 
 @leaderboard.command()
@@ -116,5 +117,7 @@ def _count(sections: Sequence[Section]) -> str:
     return f"{entries} {'entry' if entries == 1 else 'entries'} from {runs} {'run' if runs == 1 else 'runs'}"
 
 
-def _flag(results: Path) -> str:
-    return "" if results == Path("results") else f" --results {results}"
+def _flags(results: Path, folders: Sequence[Path]) -> str:
+    """What `show` must be told to show the same."""
+    given = [("results", path) for path in (results,) if path != Path("results")] + [("catalogue", f) for f in folders]
+    return "".join(f" --{name} {shlex.quote(str(path))}" for name, path in given)

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
 
-def options_of(cls: type[BaseModel], dest: str, only: Iterable[str] | None = None) -> list[click.Option]:
+def options_of(cls: type[BaseModel], dest: str) -> list[click.Option]:
     """The flags of a class' fields; what is given (and only that) is gathered as a dict in `ctx.meta[dest]`."""
-    return [option(name, cls.model_fields[name], dest) for name in (only or cls.model_fields)]
+    return [option(name, field, dest) for name, field in cls.model_fields.items()]
 
 
 def option(name: str, field: FieldInfo, dest: str) -> click.Option:

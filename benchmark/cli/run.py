@@ -102,7 +102,7 @@ class RunCommand(click.Command):
     "--catalogue",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A folder with further cards and suites; may be given several times.",
+    help="A folder with further cards and suites; may be given several times.  [also: $XNER_CATALOGUE]",
 )
 @click.option(
     "--results",
@@ -248,15 +248,25 @@ def _flags(settings: RunSettings, execution: Execution) -> tuple[str, str]:
     from xner_bench import catalogue as catalogues
 
     suite = catalogues.load(execution.catalogue).suite(settings.suite)
-    given: dict[str, list[object]] = {
-        "results": [execution.results] if execution.results != Path("results") else [],
-        "catalogue": [*execution.catalogue],
-        "suite": [settings.suite] if settings.suite != DEFAULT_SUITE else [],
-        "encoder": [settings.encoder] if settings.encoder != suite.encoder else [],
-        "data-root": [execution.data_root] if execution.data_root else [],
-    }
-    flags = {name: "".join(f" --{name} {shlex.quote(str(v))}" for v in values) for name, values in given.items()}
-    return flags["results"] + flags["catalogue"], flags["suite"] + flags["encoder"] + flags["data-root"]
+    own: list[tuple[str, object, object]] = [  # flag, what this run has, what it has without the flag
+        ("suite", settings.suite, DEFAULT_SUITE),
+        ("encoder", settings.encoder, suite.encoder),
+        ("source", settings.source, suite.source),
+        ("seed", settings.seed, suite.training["seed"]),
+        *((name, value, suite.training[name]) for name, value in settings.training.model_dump().items()),
+        ("data-root", execution.data_root, None),
+        ("device", execution.device, "auto"),
+    ]
+    if not execution.allow_missing:  # else the targets may be what is left of them
+        own.append(("targets", ",".join(settings.targets), ",".join(suite.targets)))
+    where = [("results", path) for path in (execution.results,) if path != Path("results")]
+    same = [(name, "none" if value is None else value) for name, value, usual in own if value != usual]
+    missing = " --allow-missing" if execution.allow_missing else ""
+    return _argv([*where, *(("catalogue", path) for path in execution.catalogue)]), _argv(same) + missing
+
+
+def _argv(flags: Sequence[tuple[str, object]]) -> str:
+    return "".join(f" --{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in flags)
 
 
 def _list(value: str | None) -> list[str] | None:

@@ -17,7 +17,7 @@ from xner_bench.corpus import MissingSplit
 from xner_bench.errors import XnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Iterable, Mapping, Set
 
     from xner_bench.catalogue import Card, Language, Split
     from xner_bench.corpus import Corpus, Places
@@ -43,6 +43,7 @@ class SplitAudit:
     invisible_words: int = 0
     duplicates: int = 0
     in_train: int | None = None  # sentences that stand in the train split too
+    in_dev: int | None = None  # of the test split: those that stand in the dev split too
     longest: int = 0
     sha256: str = ""
     origin: str = ""
@@ -53,7 +54,7 @@ class SplitAudit:
 def audit(card: Card, language: Language, places: Places) -> list[SplitAudit]:
     """Look at every split of a language; what is wrong with one does not hide the others."""
     found: list[SplitAudit] = []
-    train: Set[Words] | None = None
+    seen: dict[Split, Set[Words]] = {}
     for split in SPLITS:
         try:
             read = corpus.load(card, language, split, places, types=card.types, harmonize={})
@@ -63,8 +64,8 @@ def audit(card: Card, language: Language, places: Places) -> list[SplitAudit]:
             found.append(_nothing(card, language, split, problem=str(error)))
         else:
             distinct = {sentence.words for sentence in read.sentences}
-            found.append(_audit(card, language, split, read, distinct, train))
-            train = distinct if split == "train" else train
+            found.append(_audit(card, language, split, read, distinct, seen))
+            seen = {**seen, split: distinct}
     return found
 
 
@@ -74,7 +75,12 @@ def _nothing(card: Card, language: Language, split: Split, missing: str = "", pr
 
 
 def _audit(
-    card: Card, language: Language, split: Split, read: Corpus, distinct: Set[Words], train: Set[Words] | None
+    card: Card,
+    language: Language,
+    split: Split,
+    read: Corpus,
+    distinct: Set[Words],
+    seen: Mapping[Split, Set[Words]],
 ) -> SplitAudit:
     all_words = [sentence.words for sentence in read.sentences]
     expected = language.count(split)
@@ -89,12 +95,18 @@ def _audit(
         invalid_tags=read.repaired,
         invisible_words=sum(invisible(word) for words in all_words for word in words),
         duplicates=len(all_words) - len(distinct),
-        in_train=None if train is None else sum(words in train for words in all_words),
+        in_train=_shared(all_words, seen.get("train")),
+        in_dev=_shared(all_words, seen.get("dev")),
         longest=max(map(len, all_words), default=0),
         sha256=read.sha256,
         origin=read.origin,
         problem=corpus.miscounted(read, expected),
     )
+
+
+def _shared(sentences: Iterable[Words], other: Set[Words] | None) -> int | None:
+    """How many sentences stand in another split too; None where that one could not be read."""
+    return None if other is None else sum(words in other for words in sentences)
 
 
 @lru_cache(maxsize=1 << 18)

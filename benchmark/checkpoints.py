@@ -25,7 +25,10 @@ class Checkpoint(NamedTuple):
 
     def load(self, tagger: Tagger) -> None:
         """Put these weights into a tagger of the same shape."""
-        load_model(tagger, self.path, device=str(tagger.device))
+        try:
+            load_model(tagger, self.path, device=str(tagger.device))
+        except (OSError, SafetensorError) as error:
+            raise XnerError(f"checkpoint {self.path} cannot be read ({error}); run the command again") from error
 
 
 class Checkpoints:

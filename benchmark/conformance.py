@@ -16,6 +16,7 @@ or all at once, with every failure in one error: `conformance.check(MyMethod())`
 from __future__ import annotations
 
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,15 +88,20 @@ def gradients_reach_every_trainable_parameter(method: Method) -> None:
     names = {id(parameter): name for name, parameter in built.named_parameters()}
     trainable = list(method.trainable(built))
     _demand(bool(trainable), "trainable() gives no parameter")
-    lost = [names.get(id(p), "a parameter that is not the tagger's") for p in trainable if p.grad is None]
+    lost = [
+        names.get(id(p), "a parameter that is not the tagger's")
+        for p in trainable
+        if p.grad is None or not p.grad.any()
+    ]
     _demand(not lost, f"no gradient reaches {', '.join(lost)}; leave them out in trainable()")
 
 
 def decodes_one_tag_a_word(method: Method) -> None:
-    """decode gives one known tag id for each word, also for a single word and for a window without any."""
+    """decode gives one known tag id for each word (or each subword), also in windows of one word or none."""
     built = _tagger(method).eval()
-    for windows in (everything(), np.array([0]), np.array([EMPTY_WINDOW, 1])):
-        batch, gold = _batch(windows)
+    several = (everything(), np.array([0]), np.array([EMPTY_WINDOW, 1]))
+    for windows, every_subword in product(several, (False, True)):
+        batch, gold = _batch(windows, every_subword)
         best = built.decode(batch)
         _demand(best.shape == gold.shape, f"decode gives shape {tuple(best.shape)} for {len(gold)} words")
         _demand(not best.is_floating_point(), f"decode gives {best.dtype}, not tag ids")
@@ -205,8 +211,8 @@ def _trained(method: Method, seed: int) -> tuple[Tagger, list[Step]]:
     return built, steps
 
 
-def _batch(windows: NDArray[np.int64]) -> tuple[batches.Batch, torch.Tensor]:
-    batch = batches.lay_out(CORPUS, windows, every_subword=False, pad=PAD)
+def _batch(windows: NDArray[np.int64], every_subword: bool = False) -> tuple[batches.Batch, torch.Tensor]:
+    batch = batches.lay_out(CORPUS, windows, every_subword, pad=PAD)
     return batch, torch.from_numpy(GOLD)[batch.word]
 
 

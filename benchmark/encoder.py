@@ -67,11 +67,6 @@ class Pretrained:
                 total.update(f"{path.name} {files.sha256(path)}\n".encode())
         return total.hexdigest()
 
-    def config(self) -> dict[str, Any]:
-        """config.json as it is."""
-        config: dict[str, Any] = json.loads((self.folder / "config.json").read_text("utf-8"))
-        return config
-
 
 def find(name: str, revision: str | None = None) -> Pretrained:
     """Find an encoder: `mini`, a folder with a transformers model, or a repository of the hub (fetched once)."""
@@ -239,6 +234,8 @@ def configuration(pretrained: Pretrained) -> Any:
 
 def sizes(config: Any, dropout: float) -> Sizes:
     """What a head must know of an encoder, from its configuration."""
+    if not hasattr(config, "hidden_size"):
+        raise XnerError(f"encoder of type {config.model_type!r} has no hidden_size; choose an encoder-only one")
     std = float(getattr(config, "initializer_range", 0.02))
     return Sizes(int(config.hidden_size), int(config.num_hidden_layers), dropout, std)
 

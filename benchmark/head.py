@@ -20,7 +20,7 @@ class States:
     """What the encoder says of a batch: its windows end to end, without padding, however they were laid out."""
 
     layers: tuple[Tensor, ...]  # (T, D) each, in the order that the method asked for
-    first: Tensor  # (W,) rows of each word's deciding (first) subword
+    first: Tensor  # (W,) rows of each word's deciding (first) subword; of all subwords where each is tagged like a word
     subwords: Tensor  # (S + 1,) offsets: window s has the rows subwords[s] to subwords[s + 1]
     words: Tensor  # (S + 1,) offsets: window s has the words words[s] to words[s + 1] of `first`
 

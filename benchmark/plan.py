@@ -52,11 +52,6 @@ class Plan:
     def tag_names(self) -> tuple[str, ...]:
         return tags.tag_names(self.settings.types)
 
-    def parts(self, split: str) -> dict[str, Sealed]:
-        """The corpora that have a split, in the order of the settings."""
-        found = {name: self.sealed.get(Part(name, split)) for name in self.settings.corpora}
-        return {name: sealed for name, sealed in found.items() if sealed is not None}
-
     def read(self, part: Part) -> Corpus:
         """Words and tags of a split: the one door through which labels come."""
         read = corpus.read(*_place(self.catalogue, part), **_reading(self.settings, self.execution, part))
@@ -77,7 +72,7 @@ def make(settings: RunSettings, execution: Execution, watch: Watch) -> Plan:
     method = registry.make(settings.method, settings.options)
     where = device.choose(execution.device)
     settings = _within_reach(settings, where, watch)
-    pretrained = _encoder(settings, method)
+    pretrained = _encoder(settings, method, watch)
     sealed, missing = _seal(settings, execution, cat, watch)
     settings = _without(settings, missing)
     fingerprint = pretrained.fingerprint()
@@ -121,9 +116,11 @@ def _within_reach(settings: RunSettings, where: torch.device, watch: Watch) -> R
     return settings.model_copy(update={"training": training})
 
 
-def _encoder(settings: RunSettings, method: Method) -> Pretrained:
+def _encoder(settings: RunSettings, method: Method, watch: Watch) -> Pretrained:
     """Find the encoder, and let the method say now whether its head fits on it."""
     found = encoder.find(settings.encoder, settings.encoder_revision)
+    if found.revision and not settings.encoder_revision:
+        watch.note(f"encoder {found.name} at commit {found.revision}; pin it with --encoder-revision")
     sizes = encoder.sizes(encoder.configuration(found), settings.training.dropout)
     method.head(sizes, tags.tag_names(settings.types))
     return found
@@ -212,6 +209,7 @@ def _record(part: Part, sealed: Sealed) -> CorpusRecord:
 def _identity(settings: RunSettings, encoder_fingerprint: str, sealed: Mapping[Part, Sealed]) -> dict[str, Any]:
     """What decides the numbers, but for the seed: settings, and the contents of data and encoder, wherever they lie."""
     own = settings.model_dump(mode="json", exclude={"seed", "encoder", "encoder_revision", "profiles", "true_protocol"})
+    own["targets"] = sorted(own["targets"])  # in whatever order they are asked for
     data = {" ".join(part): one.fingerprint for part, one in sealed.items()}
     origin = registry.origin(settings.method)  # another version of a plugin may compute other numbers
     return {"schema": SCHEMA, "settings": own, "method": origin, "encoder": encoder_fingerprint, "data": data}

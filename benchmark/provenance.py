@@ -7,7 +7,10 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = (
     "xner-bench",
@@ -21,18 +24,19 @@ PACKAGES = (
 )
 
 
-def now() -> dict[str, Any]:
-    """Facts about this process, its packages and its machine."""
+def now(device: torch.device) -> dict[str, Any]:
+    """Facts about this process, its packages and its machine; `device` is what the run computes on."""
     import torch
 
     return {
+        "device": str(device),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),
         "processor": _processor(),
         "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]] if sys.argv else [],
     }
 

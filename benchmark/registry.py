@@ -8,14 +8,13 @@ from __future__ import annotations
 import importlib
 import math
 import re
-import types
-import typing
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_origin
 
 from xner_bench.errors import UnknownName, XnerError
+from xner_bench.fields import flag, plain
 from xner_bench.method import Method
 from xner_bench.methods import BUILTIN
 from xner_bench.settings import Execution, RunSettings, Training
@@ -109,13 +108,13 @@ def make(name: str, options: dict[str, Any]) -> Method:
         raise XnerError("; ".join(_complaint(cls, name, problem) for problem in error.errors())) from error
     for field, value in made:
         if isinstance(value, float) and not math.isfinite(value):  # a run's id is made of JSON, which has none
-            raise XnerError(f"{_flag(field)} {value} is no finite number; give one")
+            raise XnerError(f"{flag(field)} {value} is no finite number; give one")
     return made
 
 
 def option_types(cls: type[Method]) -> dict[str, Any]:
     """Field -> its plain type: bool, int, float, str or a Literal; an Optional is unwrapped."""
-    return {name: _plain(field.annotation) for name, field in cls.model_fields.items()}
+    return {name: plain(field.annotation)[0] for name, field in cls.model_fields.items()}
 
 
 @cache
@@ -153,7 +152,7 @@ def _checked(entry: Entry, found: object) -> type[Method]:
         raise XnerError(f"{whose}: a method's name is lower-case letters, digits and hyphens")
     if clash := sorted(RESERVED & found.model_fields.keys()):
         raise XnerError(
-            f"{whose}: option {_flag(clash[0])} is a flag of xner-bench itself; rename the field {clash[0]!r}"
+            f"{whose}: option {flag(clash[0])} is a flag of xner-bench itself; rename the field {clash[0]!r}"
         )
     for field, kind in option_types(found).items():
         if kind not in (bool, int, float, str) and get_origin(kind) is not Literal:
@@ -163,23 +162,12 @@ def _checked(entry: Entry, found: object) -> type[Method]:
     return found
 
 
-def _plain(annotation: Any) -> Any:
-    if get_origin(annotation) in (typing.Union, types.UnionType):
-        inner = [part for part in get_args(annotation) if part is not type(None)]
-        return inner[0] if len(inner) == 1 else annotation
-    return annotation
-
-
-def _flag(field: str) -> str:
-    return "--" + field.replace("_", "-")
-
-
 def _complaint(cls: type[Method], name: str, problem: Any) -> str:
     field = str(problem["loc"][0]) if problem["loc"] else ""
     if problem["type"] == "extra_forbidden":
-        own = ", ".join(_flag(known) for known in cls.model_fields) or "none"
-        return f"method {name!r} has no option {_flag(field)}; its options: {own}"
-    return f"{_flag(field) if field else name}: {problem['msg']} (got {problem['input']!r})"
+        own = ", ".join(flag(known) for known in cls.model_fields) or "none"
+        return f"method {name!r} has no option {flag(field)}; its options: {own}"
+    return f"{flag(field) if field else name}: {problem['msg']} (got {problem['input']!r})"
 
 
 def reload() -> None:

@@ -52,7 +52,9 @@ def carry_out(ready: Plan, store: Store, watch: Watch, before: Run | None = None
     """
     again = before is not None and before.state == "done"
     work = stages.prepare(plan.widened(ready, before) if before and again else ready, store, watch)
-    if not again:
+    if again:
+        watch.note("done already, but without what is asked for now: the run is carried out again")
+    else:
         store.save_run(work.record)
     with recorded(work, again):
         stages.train(work)

@@ -111,7 +111,7 @@ def begin(ready: Plan, encoder: Encoder) -> Run:
         ),
         data=ready.data(),
         missing=ready.missing,
-        provenance=provenance.now(),
+        provenance=provenance.now(ready.device),
     )
 
 

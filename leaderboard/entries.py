@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xner_bench.catalogue import Suite
     from xner_bench.results import Run
 
+MINI = "mini"  # the encoder that comes with the package; others without a revision came from somebody's folder
 _SHORT = {
     "batch_size": "batch",
     "max_length": "length",
@@ -58,6 +59,8 @@ def departures(run: Run, suite: Suite) -> list[str]:
     found = [f"source {plain(settings.source)}"] if settings.source != suite.source else []
     if suite.encoder not in (run.encoder.name, settings.encoder):
         found.append(f"encoder {plain(run.encoder.name)}")
+    elif run.encoder.revision is None and run.encoder.name != MINI:
+        found.append(f"encoder from a folder, {run.encoder.fingerprint[:8]}")
     elif run.encoder.revision and suite.encoder_revision not in (None, run.encoder.revision):
         found.append(f"encoder revision {plain(run.encoder.revision)[:8]}")
     trained = settings.training.model_dump()

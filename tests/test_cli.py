@@ -280,7 +280,7 @@ def test_an_interrupted_run_ends_tidily(small: Small, tmp_path: Path) -> None:
     answer = worlds.end(process)
     assert answer.status == 130
     assert answer.out == ""
-    assert answer.err.strip() == "xner-bench: interrupted; the same command starts the run again"
+    assert answer.err.strip() == "xner-bench: interrupted; the same command does it again"
     (folder,) = (path for path in runs.iterdir() if path.is_dir())
     assert [path.name for path in folder.iterdir()] == ["run.json"]
     assert json.loads((folder / "run.json").read_text("utf-8"))["state"] == "started"

@@ -142,7 +142,6 @@ def test_a_fetch_that_broke_off_is_taken_up_again(served: HubServer, tmp_path: P
 def test_the_mini_encoder_is_in_the_package() -> None:
     found = find(MINI)
     assert (found.name, found.revision) == (MINI, None)
-    assert found.config()["model_type"]
 
 
 def test_a_folder_has_its_own_name_or_says_whose_checkpoint_it_is(encoders: tiny.Folders, tmp_path: Path) -> None:

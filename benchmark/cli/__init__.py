@@ -75,7 +75,7 @@ def _status(argv: list[str] | None) -> int:
     except click.ClickException as error:
         return _complain(error.format_message())
     except (click.Abort, KeyboardInterrupt):
-        click.echo("xner-bench: interrupted; the same command starts the run again", err=True)
+        click.echo("xner-bench: interrupted; the same command does it again", err=True)
         return 130
     except BrokenPipeError:  # the reader of our output has seen enough; nothing is left to be flushed to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -84,5 +84,6 @@ def _status(argv: list[str] | None) -> int:
 
 
 def _complain(text: str) -> int:
-    click.echo(f"xner-bench: {text}", err=True)
+    one_line = " ".join(part for part in text.splitlines() if part.strip())  # libraries' messages may have several
+    click.echo(f"xner-bench: {one_line}", err=True)
     return 2

@@ -54,6 +54,7 @@ def _table(audits: Iterable[SplitAudit], marks: tuple[str, str]) -> Table:
         "invisible words",
         "repeated",
         "also in train",
+        "also in dev",
         "longest",
     )
     for column in numbers:
@@ -67,8 +68,8 @@ def _table(audits: Iterable[SplitAudit], marks: tuple[str, str]) -> Table:
 
 def _numbers(audit: SplitAudit, marks: tuple[str, str]) -> list[str]:
     counts = [audit.words, audit.invalid_tags, audit.invisible_words, audit.duplicates]
-    in_train = "" if audit.in_train is None else f"{audit.in_train:,}"
-    return [_counted(audit, *marks), *(f"{count:,}" for count in counts), in_train, f"{audit.longest:,}"]
+    shared = ["" if count is None else f"{count:,}" for count in (audit.in_train, audit.in_dev)]
+    return [_counted(audit, *marks), *(f"{count:,}" for count in counts), *shared, f"{audit.longest:,}"]
 
 
 def _counted(audit: SplitAudit, right: str, wrong: str) -> str:

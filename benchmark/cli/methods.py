@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, get_args, get_origin
 import click
 
 from xner_bench import registry
-from xner_bench.cli.options import default, plain
+from xner_bench.cli.options import default
+from xner_bench.fields import flag, plain
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -28,15 +29,11 @@ def methods(as_json: bool) -> None:
         click.echo(f"{click.style(one.name, bold=True)}  ({one.origin})")
         click.echo(f"    {one.summary if one.method else 'BROKEN: ' + one.problem}")
         for name, field in one.method.model_fields.items() if one.method else ():
-            click.echo(f"    {_flag(name)} {_values(field)}  {default(field)}  {field.description or ''}".rstrip())
+            click.echo(f"    {flag(name)} {_values(field)}  {default(field)}  {field.description or ''}".rstrip())
         click.echo()
     click.echo(
         "Run one:  xner-bench run --method NAME [its options]    All its options:  xner-bench run --method NAME --help"
     )
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _values(field: FieldInfo) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import typing
-from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
+
+from xner_bench.fields import flag, plain
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -20,11 +20,11 @@ def options_of(cls: type[BaseModel], dest: str) -> list[click.Option]:
 
 def option(name: str, field: FieldInfo, dest: str) -> click.Option:
     """The flag of a field: `--x/--no-x` for bool, a choice for Literal, else a value; `none` clears an optional one."""
-    flag = "--" + name.replace("_", "-")
+    shown = flag(name)
     kind, optional = plain(field.annotation)
     given: dict[str, Any] = {"help": _help(field)}
     if kind is bool:
-        flag += "/--no-" + name.replace("_", "-")
+        shown += f"/{flag('no_' + name)}"
     elif get_origin(kind) is Literal:
         given["type"] = click.Choice(get_args(kind))
     else:
@@ -34,15 +34,7 @@ def option(name: str, field: FieldInfo, dest: str) -> click.Option:
         if value is not None:
             ctx.meta.setdefault(dest, {})[name] = None if value is NONE else value
 
-    return click.Option([flag, f"{dest}_{name}"], default=None, expose_value=False, callback=keep, **given)
-
-
-def plain(annotation: Any) -> tuple[Any, bool]:
-    """A field's type without its `| None`, and whether it had one."""
-    if get_origin(annotation) in (typing.Union, UnionType):
-        inner = [part for part in get_args(annotation) if part is not type(None)]
-        return (inner[0], True) if len(inner) == 1 else (annotation, True)
-    return annotation, False
+    return click.Option([shown, f"{dest}_{name}"], default=None, expose_value=False, callback=keep, **given)
 
 
 def _help(field: FieldInfo) -> str:

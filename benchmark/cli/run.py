@@ -11,6 +11,7 @@ import click
 from xner_bench import registry
 from xner_bench.cli.options import options_of
 from xner_bench.errors import XnerError
+from xner_bench.fields import flag
 from xner_bench.settings import Execution, RunSettings, Training
 from xner_bench.settle import DEFAULT_SUITE
 
@@ -295,14 +296,14 @@ def _class(ctx: click.Context) -> type[Method] | None:
 
 def _wrong_option(ctx: click.Context, error: click.NoSuchOption) -> click.UsageError:
     """A flag that the method does not have; some other method may."""
-    name, flag = ctx.meta.get("method"), error.option_name
-    field = flag.lstrip("-").replace("-", "_")
+    name, given = ctx.meta.get("method"), error.option_name
+    field = given.lstrip("-").replace("-", "_")
     owners = [one.name for one in registry.listing() if one.method and field in one.method.model_fields]
     if name and owners:
         cls = _class(ctx)
-        own = ", ".join("--" + known.replace("_", "-") for known in cls.model_fields) if cls else ""
+        own = ", ".join(flag(known) for known in cls.model_fields) if cls else ""
         return click.UsageError(
-            f"{flag} is no option of method {name!r} ({'its options: ' + own if own else 'it has none'}); "
+            f"{given} is no option of method {name!r} ({'its options: ' + own if own else 'it has none'}); "
             f"{' and '.join(owners)} {'have' if len(owners) > 1 else 'has'} it.",
             ctx,
         )

@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager, nullcontext
 
-# oneDNN keeps what it compiled for every shape of a matrix product, 1,024 of them by default; batches of sentences have
-# hundreds of shapes, and with bf16 on a CPU that grew to over 10 GB. A small cache costs no time that we could measure.
-for variable in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-    os.environ.setdefault(variable, "32")
+# What the libraries under torch read when they are loaded, hence before the import.
+DEFAULTS = {
+    # oneDNN keeps what it compiled for every shape of a matrix product, 1,024 of them by default; batches of
+    # sentences have hundreds of shapes, and with bf16 on a CPU that grew to over 10 GB. A small cache costs no time
+    # that we could measure.
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32",
+    "LRU_CACHE_CAPACITY": "32",
+    # Threads that wait for one another by spinning stop everybody where a machine is shared: waiting passively, a
+    # small run beside others took less than half the processor time.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+for variable, value in DEFAULTS.items():
+    os.environ.setdefault(variable, value)
 
 import torch  # noqa: E402
 

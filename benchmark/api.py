@@ -16,8 +16,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from xner_bench import catalogue as catalogues
 from xner_bench import registry, settle
+from xner_bench.errors import XnerError
 from xner_bench.results import Store
 from xner_bench.settings import Execution, Training
 from xner_bench.watch import SILENT
@@ -55,6 +58,9 @@ def set_up(
     """
     own = registry.load(method).model_fields
     options = {name: given.pop(name) for name in list(given) if name in own}
+    for several in ("targets", "profiles"):
+        if isinstance(given.get(several), str):
+            given[several] = given[several].split(",")
     known = {*Training.model_fields, "encoder", "encoder_revision", "source", "targets", "seed", "profiles"}
     if unknown := sorted(given.keys() - known):
         registry.make(method, {unknown[0]: given[unknown[0]]})  # says which options there are
@@ -73,7 +79,14 @@ def carry_out(
     """
     from xner_bench.run import run
 
-    return run(settings, Execution.model_validate({"results": Path(results), **execution}), watch)
+    if isinstance(execution.get("catalogue"), str | Path):
+        execution["catalogue"] = (execution["catalogue"],)
+    try:
+        where = Execution.model_validate({"results": Path(results), **execution})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise XnerError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']} (got {problem['input']!r})") from error
+    return run(settings, where, watch)
 
 
 def scores(results: Path | str = DEFAULT_RESULTS) -> pa.Table:

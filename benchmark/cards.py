@@ -156,7 +156,7 @@ class Card(_Facts):
 class SuiteTraining(Training):
     """How a suite trains, and the seed of its first run; every key is given."""
 
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**63)
 
 
 class Suite(_Facts):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -50,7 +51,10 @@ class Catalogue:
     def suite(self, name: str) -> Suite:
         """A suite, checked against its cards; UnknownName with the nearest names."""
         if name not in self.suites:
-            raise UnknownName("suite", name, self.suites)
+            misplaced = (
+                "(the file of that name lies among the cards; suites belong in suites/)" if name in self.cards else ""
+            )
+            raise UnknownName("suite", name, self.suites, misplaced)
         return self.suites[name]
 
     def language(self, key: str) -> tuple[Card, Language]:
@@ -134,24 +138,32 @@ def _add(kind: str, names: dict[str, Path], folder: Path) -> None:
 
 def _read_card(name: str, path: Path) -> Card:
     document = yamlfile.read(path)
-    card = yamlfile.validate(Card, document, _with_languages(document.value))
+    card = yamlfile.validate(Card, document, _with_languages(document))
     _check_name(document, name, card.name)
     return card
 
 
-def _with_languages(value: Any) -> Any:
+def _with_languages(document: yamlfile.Document) -> Any:
     """The card's value, each language with its code and with what languages.yaml knows of it."""
+    value = document.value
     if not (isinstance(value, dict) and isinstance(value.get("languages"), dict)):
         return value
-    filled = {code: _filled(code, given) for code, given in value["languages"].items()}
+    filled = {code: _filled(document, code, given) for code, given in value["languages"].items()}
     return {**value, "languages": filled}
 
 
-def _filled(code: str, given: Any) -> Any:
+def _filled(document: yamlfile.Document, code: str, given: Any) -> Any:
     if not isinstance(given, dict):
         return given
-    shared = _shared_languages().get(str(given.get("iso639_3")), {})
-    return {"code": code, **shared, **given}
+    known = _shared_languages()
+    iso = str(given.get("iso639_3"))
+    if iso not in known and not {"name", "script", "family"} <= given.keys():
+        near = get_close_matches(iso, known, n=3, cutoff=0.6)
+        offer = f", or use {' or '.join(near)}" if near else ""
+        raise document.error(
+            ("languages", code), f"nothing is known of iso639_3 {iso!r}; give name, script and family too{offer}"
+        )
+    return {"code": code, **known.get(iso, {}), **given}
 
 
 @cache
@@ -163,6 +175,7 @@ def _shared_languages() -> dict[str, dict[str, str]]:
 
 def _with_training(document: yamlfile.Document) -> Any:
     """The suite's value with its training checked, numbers that may be fractions as floats."""
+    value = document.value
     value = document.value
     if not (isinstance(value, dict) and isinstance(value.get("training"), dict)):
         return value

@@ -10,7 +10,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xner_bench import files
+from xner_bench import files, hub
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.method import Sizes
 
@@ -115,18 +115,10 @@ def _shards(folder: Path) -> list[str]:
 
 def _from_hub(name: str, revision: str | None) -> Pretrained:
     """Take a repository from the hub's cache, or fetch it there at the revision asked for."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
-        folder = _cached(name, revision) or snapshot_download(name, revision=revision, allow_patterns=list(WANTED))
+        folder = _cached(name, revision) or _fetched(name, revision)
     except GatedRepoError as error:
         raise XnerError(
             f"encoder {name!r} asks for a licence on the hub; accept it there and log in with `hf auth login`"
@@ -137,13 +129,21 @@ def _from_hub(name: str, revision: str | None) -> Pretrained:
         ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise UnknownName("encoder", name, SUGGESTED, "(or give a folder, or a repository of the hub)") from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        near = UnknownName("encoder", name, SUGGESTED)
+    except Exception as error:  # whatever a network, a proxy or a hub can do
+        meant = "" if name in SUGGESTED else f" ({UnknownName('encoder', name, SUGGESTED)})"
         raise XnerError(
-            f"encoder {name!r} is not on this machine and the hub cannot be reached; "
-            f"give its folder with --encoder DIR, or fetch it where there is a network ({near})"
+            f"encoder {name!r} is not on this machine and the hub cannot be reached ({type(error).__name__}); "
+            f"give its folder with --encoder DIR, or fetch it where there is a network{meant}"
         ) from error
     return Pretrained(name, _complete(Path(folder)), Path(folder).name)
+
+
+def _fetched(name: str, revision: str | None) -> str:
+    """Fetch a repository; the hub is asked first, which tells at once that it is out of reach. Fetching retries."""
+    from huggingface_hub import HfApi, snapshot_download
+
+    HfApi(endpoint=hub.endpoint(), library_name="xner-bench").model_info(name, revision=revision, timeout=hub.TIMEOUT)
+    return snapshot_download(name, revision=revision, allow_patterns=list(WANTED))
 
 
 def _cached(name: str, revision: str | None) -> str | None:

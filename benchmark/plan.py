@@ -209,7 +209,7 @@ def _record(part: Part, sealed: Sealed) -> CorpusRecord:
 def _identity(settings: RunSettings, encoder_fingerprint: str, sealed: Mapping[Part, Sealed]) -> dict[str, Any]:
     """What decides the numbers, but for the seed: settings, and the contents of data and encoder, wherever they lie."""
     own = settings.model_dump(mode="json", exclude={"seed", "encoder", "encoder_revision", "profiles", "true_protocol"})
-    own["targets"] = sorted(own["targets"])  # in whatever order they are asked for
+    own["targets"] = sorted(settings.corpora)  # in whatever order; the source is always tested
     data = {" ".join(part): one.fingerprint for part, one in sealed.items()}
     origin = registry.origin(settings.method)  # another version of a plugin may compute other numbers
     return {"schema": SCHEMA, "settings": own, "method": origin, "encoder": encoder_fingerprint, "data": data}

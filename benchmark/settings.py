@@ -48,7 +48,7 @@ class RunSettings(BaseModel):
     types: tuple[str, ...] = Field(description="entity types that are trained and scored")
     harmonize: dict[str, dict[str, str]] = Field(default_factory=dict, description="per data set: type -> type or O")
     training: Training
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**63)
     profiles: tuple[Profile, ...] = ("word-strict",)
     true_protocol: str = "last"
 

@@ -155,6 +155,7 @@ class Converter:
             raise BadTag(
                 span.start,
                 f"tag {raw[span.start]!r}{meant} has a type that is not among"
-                f" {', '.join(sorted(self.types))}; name it under `harmonize` (O drops it)",
+                f" {', '.join(sorted(self.types))}; mend the tag, or add {span.type} to the card's `types` and"
+                f" `harmonize` it (O drops it)",
             )
         return type_

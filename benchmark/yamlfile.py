@@ -197,7 +197,13 @@ def _syntax_error(path: Path, text: str, error: yaml.YAMLError) -> XnerError:
 
 def _invalid(document: Document, errors: ValidationError, at: Loc) -> XnerError:
     """The first of pydantic's complaints in the order of the file, and how many more there are."""
-    found = [(at + error["loc"], error["msg"]) for error in errors.errors(include_url=False, include_input=False)]
-    loc, message = min(found, key=lambda one: document.line(one[0]))
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    found = [(at + error["loc"], error["msg"], error["type"]) for error in errors.errors(include_url=False)]
+    missing = [str(loc[-1]) for loc, _, kind in found if kind == "missing"]
+    # A key that is missing has no line; if another is misspelt, that one is the mistake.
+    loc, message, kind = min(found, key=lambda one: (one[2] == "missing", document.line(one[0])))
+    if kind == "missing" and len(missing) == len(found):
+        return document.error(loc, f"{message} (missing: {', '.join(missing)})" if len(missing) > 1 else message)
+    if kind == "extra_forbidden":
+        message = f"no such key{'; missing: ' + ', '.join(missing) if missing else ''}"
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 and not missing else ""
     return document.error(loc, message.removeprefix("Value error, ") + more)

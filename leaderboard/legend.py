@@ -41,7 +41,8 @@ def protocols_text(section: Section) -> str:
     }
     return (
         f"TRUE zero-shot: {true[section.suite.true_protocol]}. "
-        "ORACLE: for each target the checkpoint that is best on its dev split, which takes its labels."
+        "ORACLE: for each target the checkpoint that is best on its dev split, which takes its labels. "
+        "Dev scores are word-strict in every profile."
     )
 
 

@@ -116,7 +116,8 @@ def test_a_type_that_no_suite_knows_names_file_and_line(places: Places) -> None:
     path = put(places, "dev.txt", conll_text())
     with pytest.raises(XnerError) as caught:
         read(card(), places, harmonize={})
-    reason = "tag 'B-DATE' has a type that is not among LOC, ORG, PER; name it under `harmonize` (O drops it)"
+    reason = "tag 'B-DATE' has a type that is not among LOC, ORG, PER; mend the tag, or add DATE to"
+    reason += " the card's `types` and `harmonize` it (O drops it)"
     assert str(caught.value) == f"{path}:7: {reason}"
 
 

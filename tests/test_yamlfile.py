@@ -208,12 +208,12 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
         ("name: a\nparts:\n  am: {}\n", "3: parts.am.test: Field required"),
         (
             "name: a\nparts:\n  am:\n    test: 1\n    tset: 1\n",
-            "5: parts.am.tset: Extra inputs",
+            "5: parts.am.tset: no such key",
         ),
         ("name: a\nparts: {}\ntags: [x,\n  y,\n  3]\n", "5: tags.2: Input should be a valid string"),
         ("\n\n- a\n", "3: Input should be"),
         ("name: a\n", "1: parts: Field required"),
-        ("extra: 1\nname: 5\nparts: {}\n", "1: extra: Extra inputs are not permitted (and 1 more)"),
+        ("extra: 1\nname: 5\nparts: {}\n", "1: extra: no such key (and 1 more)"),
     ],
 )
 def test_a_models_errors_are_at_the_line_of_the_value(tmp_path: Path, loader: str, text: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -80,6 +81,13 @@ def _status(argv: list[str] | None) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough; nothing is left to be flushed to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO):
+            raise  # not our output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _complain(
+            f"cannot write the output: {(error.strerror or str(error)).lower()}; results are in their folder"
+        )
     return status if isinstance(status, int) else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,7 @@ def suites(name: str | None, folders: tuple[Path, ...]) -> None:
         _show(_suites(found))
         click.echo("\nOne of them in full: xner-bench suites NAME")
     else:
-        _suite(found, found.suite(name))
+        _suite(found, found.suite(name), "".join(f" --catalogue {shlex.quote(str(folder))}" for folder in folders))
 
 
 def _cards(found: Catalogue) -> Table:
@@ -98,7 +99,7 @@ def _suites(found: Catalogue) -> Table:
     return table
 
 
-def _suite(found: Catalogue, suite: Suite) -> None:
+def _suite(found: Catalogue, suite: Suite, more: str) -> None:
     _facts([("name", suite.name), ("title", suite.title), ("about", suite.about), ("notice", suite.notice)])
     _facts([("reference", suite.reference), ("encoder", _encoder(suite)), ("source", suite.source)])
     _facts([("types", " ".join(suite.types)), ("harmonized", _harmonized(found, suite))])
@@ -113,7 +114,7 @@ def _suite(found: Catalogue, suite: Suite) -> None:
         table.add_row(key, language.name, language.script, language.family, *counts)
     click.echo(f"\n{len(suite.targets)} targets, sentences by split")
     _show(table)
-    click.echo(f"\nRun it: xner-bench run --suite {suite.name}")
+    click.echo(f"\nRun it: xner-bench run --suite {suite.name} --method slicer --h 8{more}")
 
 
 def _encoder(suite: Suite) -> str:

@@ -81,10 +81,11 @@ class RunCommand(click.Command):
 @click.option(
     "--targets",
     metavar="LANG,...",
+    multiple=True,
     help="Languages to test on, as in wikiann:sw,masakhaner:hau.  [default: the suite's]",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), help="Seed of head, data order and dropout.  [default: the suite's]"
+    "--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of head, data order and dropout.  [default: the suite's]"
 )
 @click.option(
     "--profile",
@@ -132,7 +133,7 @@ def run(
     /,
     suite: str,
     method: str,
-    targets: str | None,
+    targets: tuple[str, ...],
     dry_run: bool,
     quiet: bool,
     results: Path,
@@ -202,7 +203,9 @@ def _show_plan(ready: Plan) -> None:
 
     settings = ready.settings
     found = Store(ready.execution.results).find(ready.run_id)
-    state = "done already" if found and answers(found, ready) else found.state if found else "not run yet"
+    state: str = "not run yet" if found is None else found.state
+    if found and found.state == "done":
+        state = "done already" if answers(found, ready) else "done, but not all that is asked for: would be done again"
     lines = {
         "run": f"{ready.run_id} ({state})",
         "suite": f"{settings.suite}{f' ({ready.suite.notice})' if ready.suite.notice else ''}",
@@ -270,8 +273,9 @@ def _argv(flags: Sequence[tuple[str, object]]) -> str:
     return "".join(f" --{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in flags)
 
 
-def _list(value: str | None) -> list[str] | None:
-    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+def _list(given: tuple[str, ...]) -> list[str] | None:
+    """Values parted by commas, of a flag that may be given several times; None where it was not."""
+    return [part.strip() for value in given for part in value.split(",") if part.strip()] if given else None
 
 
 def _chosen(args: list[str]) -> str | None:
@@ -299,7 +303,11 @@ def _wrong_option(ctx: click.Context, error: click.NoSuchOption) -> click.UsageE
     name, given = ctx.meta.get("method"), error.option_name
     field = given.lstrip("-").replace("-", "_")
     owners = [one.name for one in registry.listing() if one.method and field in one.method.model_fields]
-    if name and owners:
+    if owners and not name:
+        return click.UsageError(
+            f"{given} is an option of method {' and '.join(owners)}; give --method {owners[0]}.", ctx
+        )
+    if owners:
         cls = _class(ctx)
         own = ", ".join(flag(known) for known in cls.model_fields) if cls else ""
         return click.UsageError(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +17,6 @@ from small import call
 from xner_bench.cli import COMMANDS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from small import Small
 
 HEAVY = ("torch", "transformers", "datasets", "sklearn", "scipy", "pyarrow", "pandas")
@@ -171,6 +170,7 @@ def test_the_default_suite_needs_nothing_from_outside() -> None:
         ("run", ("Missing option", "--method")),
         ("run --method standard --h 8", ("--h is no option of method 'standard' (it has none)", "slicer has it")),
         ("run --h 8 --method standard", ("--h is no option of method 'standard'",)),
+        ("run --h 8", ("--h is an option of method slicer", "--method slicer")),
         ("run --method slicer --g 8", ("--g",)),
         ("run --method slicr", ("'slicr'", "did you mean 'slicer'?")),
         ("run --method slicr --h 8", ("'slicr'", "did you mean 'slicer'?")),
@@ -188,6 +188,7 @@ def test_the_default_suite_needs_nothing_from_outside() -> None:
         ("run --method standard --suite slicer-en --lr -1", ("--lr", "-1")),
         ("run --method standard --suite slicer-en --dropout 1", ("--dropout",)),
         ("run --method standard --seed -1", ("--seed", "-1")),
+        ("run --method standard --seed 99999999999999999999", ("--seed", "99999999999999999999")),
         ("run --method standard --precision fp8", ("--precision", "fp8", "fp16")),
         ("run --method standard --clip little", ("--clip", "little")),
         ("run --method standard --profile words", ("--profile", "word-strict")),
@@ -268,6 +269,23 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     assert process.wait(30) in (0, 1)
     assert process.stderr.read() == ""
     process.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here, the device that is always full")
+def test_an_output_that_cannot_be_written_is_one_line() -> None:
+    command = [sys.executable, "-m", "xner_bench", "suites"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert ended.stderr.startswith("xner-bench: cannot write the output: no space left on device")
+
+
+def test_targets_may_be_given_several_times(small: Small, tmp_path: Path) -> None:
+    argv = small.argv(tmp_path, "--dry-run", "--targets", "sw", "--targets", "no,sw")
+    answer = worlds.call(*argv)
+    assert answer.status == 0, answer.err
+    [line] = [line for line in answer.out.splitlines() if line.startswith("targets:")]
+    assert line.split()[1] == "2:"
 
 
 def test_an_interrupted_run_ends_tidily(small: Small, tmp_path: Path) -> None:

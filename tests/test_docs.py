@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,3 +18,12 @@ def test_the_python_example_runs(
     monkeypatch.chdir(tmp_path)
     exec(compile("\n".join(blocks), "docs/python.md", "exec"), {"__name__": "docs"})
     assert "mini-wikiann" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/first-results.md", "docs/python.md", "docs/store.md"]
+)
+def test_links_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if not link.startswith("http")]
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []

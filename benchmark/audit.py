@@ -39,6 +39,7 @@ class SplitAudit:
     sentences: int | None = None
     dropped: int = 0
     words: int = 0
+    entities: int = 0
     invalid_tags: int = 0
     invisible_words: int = 0
     duplicates: int = 0
@@ -92,6 +93,7 @@ def _audit(
         sentences=len(all_words),
         dropped=read.dropped,
         words=sum(map(len, all_words)),
+        entities=sum(tag.startswith("B-") for sentence in read.sentences for tag in sentence.tags),
         invalid_tags=read.repaired,
         invisible_words=sum(invisible(word) for words in all_words for word in words),
         duplicates=len(all_words) - len(distinct),

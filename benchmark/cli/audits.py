@@ -50,6 +50,7 @@ def _table(audits: Iterable[SplitAudit], marks: tuple[str, str]) -> Table:
     numbers = (
         "sentences",
         "words",
+        "entities",
         "invalid tags",
         "invisible words",
         "repeated",
@@ -67,7 +68,7 @@ def _table(audits: Iterable[SplitAudit], marks: tuple[str, str]) -> Table:
 
 
 def _numbers(audit: SplitAudit, marks: tuple[str, str]) -> list[str]:
-    counts = [audit.words, audit.invalid_tags, audit.invisible_words, audit.duplicates]
+    counts = [audit.words, audit.entities, audit.invalid_tags, audit.invisible_words, audit.duplicates]
     shared = ["" if count is None else f"{count:,}" for count in (audit.in_train, audit.in_dev)]
     return [_counted(audit, *marks), *(f"{count:,}" for count in counts), *shared, f"{audit.longest:,}"]
 

@@ -37,22 +37,28 @@ class Sentence(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """One split of one language of one data set, words and tags."""
+class _Part:
+    """One split of one language of one data set."""
 
     dataset: str
     language: str
     split: str
-    sentences: list[Sentence]
-    sha256: str  # of the file
-    origin: str
-    repaired: int = 0
-    dropped: int = 0
 
     @property
     def key(self) -> str:
         """Name of the language in the catalogue, such as wikiann:am."""
         return f"{self.dataset}:{self.language}"
+
+
+@dataclass(frozen=True)
+class Corpus(_Part):
+    """A split with its words and tags."""
+
+    sentences: list[Sentence]
+    sha256: str  # of the file
+    origin: str
+    repaired: int = 0
+    dropped: int = 0
 
     @cached_property
     def fingerprint(self) -> str:
@@ -64,23 +70,15 @@ class Corpus:
 
 
 @dataclass(frozen=True)
-class Sealed:
+class Sealed(_Part):
     """What may be known of a test split before selection: everything but its tags."""
 
-    dataset: str
-    language: str
-    split: str
     sentences: list[tuple[str, ...]]
     sha256: str
     fingerprint: str  # of words and tags, which does not tell the tags
     origin: str
     repaired: int = 0
     dropped: int = 0
-
-    @property
-    def key(self) -> str:
-        """Name of the language in the catalogue, such as wikiann:am."""
-        return f"{self.dataset}:{self.language}"
 
 
 def read(

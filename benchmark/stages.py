@@ -57,6 +57,11 @@ class Work:
     def settings(self) -> RunSettings:
         return self.ready.settings
 
+    @property
+    def finishes(self) -> bool:
+        """Whether the method does something of its own after the last epoch."""
+        return type(self.ready.method).finish is not Method.finish
+
     def of(self, split: str) -> dict[str, Encoded]:
         """The encoded corpora of a split."""
         return {part.corpus: encoded for part, encoded in self.encoded.items() if part.split == split}
@@ -135,7 +140,7 @@ def train(work: Work) -> None:
         for epoch, taken in enumerate(steps, start=1):
             work.steps += taken
             close_epoch(work, epoch)
-        if type(ready.method).finish is not Method.finish:
+        if work.finishes:
             ready.method.finish(work.tagger, list(work.checkpoints.kept.values()))
             close_epoch(work, settings.training.epochs + 1)
 
@@ -154,7 +159,7 @@ def close_epoch(work: Work, epoch: int) -> None:
             name: micro(gold.compare(tagged[name], measure.SELECTING)).f1 for name, gold in work.dev_gold.items()
         }
     work.checkpoints.save(work.tagger, epoch)
-    if type(work.ready.method).finish is Method.finish:  # else it will want them all
+    if not work.finishes:  # else the method will want them all
         so_far = protocol.select(work.dev_scores, work.settings.source, work.settings.corpora)
         work.checkpoints.keep_only(protocol.wanted(so_far))
 

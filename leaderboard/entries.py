@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xner_bench import registry
+from xner_bench.encoder import MINI
 from xner_bench.errors import XnerError
 from xner_bench.leaderboard.cells import plain, setting
 from xner_bench.settings import Training, digest
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from xner_bench.catalogue import Suite
     from xner_bench.results import Run
 
-MINI = "mini"  # the encoder that comes with the package; others without a revision came from somebody's folder
 _SHORT = {
     "batch_size": "batch",
     "max_length": "length",
@@ -59,7 +59,7 @@ def departures(run: Run, suite: Suite) -> list[str]:
     found = [f"source {plain(settings.source)}"] if settings.source != suite.source else []
     if suite.encoder not in (run.encoder.name, settings.encoder):
         found.append(f"encoder {plain(run.encoder.name)}")
-    elif run.encoder.revision is None and run.encoder.name != MINI:
+    elif run.encoder.revision is None and run.encoder.name != MINI:  # neither the hub's nor the package's
         found.append(f"encoder from a folder, {run.encoder.fingerprint[:8]}")
     elif run.encoder.revision and suite.encoder_revision not in (None, run.encoder.revision):
         found.append(f"encoder revision {plain(run.encoder.revision)[:8]}")

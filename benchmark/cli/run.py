@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -12,15 +12,17 @@ from xner_bench import registry
 from xner_bench.cli.options import options_of
 from xner_bench.errors import XnerError
 from xner_bench.fields import flag
-from xner_bench.settings import Execution, RunSettings, Training
+from xner_bench.settings import Execution, Profile, RunSettings, Training
 from xner_bench.settle import DEFAULT_SUITE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from xner_bench.catalogue import Catalogue
     from xner_bench.method import Method
     from xner_bench.plan import Plan
     from xner_bench.results import Run
+    from xner_bench.watch import Watch
 
 METHOD, TRAINING = "method_options", "training"  # where in ctx.meta the values are gathered
 
@@ -70,7 +72,7 @@ class RunCommand(click.Command):
 )
 @click.option(
     "--suite",
-    default="quick",
+    default=DEFAULT_SUITE,
     show_default=True,
     metavar="NAME",
     help="Set-up; `xner-bench suites` lists them.",
@@ -91,7 +93,7 @@ class RunCommand(click.Command):
     "--profile",
     "profiles",
     multiple=True,
-    type=click.Choice(["word-strict", "word-lenient", "subword-lenient"]),
+    type=click.Choice(get_args(Profile)),
     help="Score in this way too; may be given several times.",
 )
 @click.option(
@@ -154,8 +156,9 @@ def run(
     from xner_bench.cli import progress
     from xner_bench.settle import settle
 
+    known = catalogues.load(catalogue)
     settings = settle(
-        catalogues.load(catalogue),
+        known,
         suite,
         method,
         options=ctx.meta.get(METHOD),
@@ -177,17 +180,15 @@ def run(
 
         _show_plan(plan.make(settings, execution, watch))
         return
-    _announce(settings, execution, watch)
+    _announce(settings, known, watch)
     from xner_bench.run import run as carry_out
 
-    _show_run(carry_out(settings, execution, watch), execution)
+    _show_run(carry_out(settings, execution, watch), execution, known)
 
 
-def _announce(settings: RunSettings, execution: Execution, watch: Any) -> None:
+def _announce(settings: RunSettings, known: Catalogue, watch: Watch) -> None:
     """Say at once what has begun: loading torch takes seconds."""
-    from xner_bench import catalogue as catalogues
-
-    notice = catalogues.load(execution.catalogue).suite(settings.suite).notice
+    notice = known.suite(settings.suite).notice
     options = " ".join(f"{name}={value}" for name, value in settings.options.items())
     watch.note(
         f"{settings.method}{' ' + options if options else ''} on suite {settings.suite}"
@@ -225,11 +226,10 @@ def _show_plan(ready: Plan) -> None:
         click.echo(f"{name + ':':<10}{value}")
 
 
-def _show_run(done: Run, execution: Execution) -> None:
+def _show_run(done: Run, execution: Execution, known: Catalogue) -> None:
     """The table, where the results lie, and what to type next."""
     from rich.console import Console
 
-    from xner_bench import catalogue as catalogues
     from xner_bench.cli.tables import run_table
     from xner_bench.results import Store
 
@@ -237,8 +237,8 @@ def _show_run(done: Run, execution: Execution) -> None:
     folder = store.folder(done.run_id)
     if done.state == "diverged":
         raise XnerError(f"the run diverged: {done.error}; it is recorded in {folder} and never ranked")
-    run_table(Console(), done, store.table(done.run_id, "scores"), catalogues.load(execution.catalogue))
-    where, same = _flags(done.settings, execution)
+    run_table(Console(), done, store.table(done.run_id, "scores"), known)
+    where, same = _flags(done.settings, execution, known)
     click.echo(f"\nresults: {folder}")
     if done.checkpoint_kept:
         click.echo(f"tagger:  {folder / 'checkpoint'}")
@@ -247,11 +247,9 @@ def _show_run(done: Run, execution: Execution) -> None:
     click.echo(f"         xner-bench leaderboard build{where} && xner-bench leaderboard show{where}")
 
 
-def _flags(settings: RunSettings, execution: Execution) -> tuple[str, str]:
+def _flags(settings: RunSettings, execution: Execution, known: Catalogue) -> tuple[str, str]:
     """The flags that a further command needs: where results and cards are, and which set-up of a run it was."""
-    from xner_bench import catalogue as catalogues
-
-    suite = catalogues.load(execution.catalogue).suite(settings.suite)
+    suite = known.suite(settings.suite)
     own: list[tuple[str, object, object]] = [  # flag, what this run has, what it has without the flag
         ("suite", settings.suite, DEFAULT_SUITE),
         ("encoder", settings.encoder, suite.encoder),

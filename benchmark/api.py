@@ -74,8 +74,8 @@ def carry_out(
 ) -> Run:
     """Carry out a run and store it, or find it done; returns its record.
 
-    `execution` are fields of `Execution`: data_root, catalogue, device, allow_missing, keep_checkpoint. A run whose
-    loss is no number has the state "diverged".
+    `execution` are fields of `Execution`: data_root, catalogue, device, subwords_at_once, allow_missing,
+    keep_checkpoint. A run whose loss is no number has the state "diverged".
     """
     from xner_bench.run import run
 

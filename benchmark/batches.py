@@ -1,11 +1,7 @@
-"""Which windows go through the encoder together, and how they are laid out there.
+"""Which windows go through the encoder together.
 
-A batch says two things: the rectangles that the encoder computes (its blocks), and what their real subwords are.
-Heads only ever see the latter, end to end and without padding, so a layout may change without any method noticing it.
-
-Sentences are short and one in a thousand is very long. Were a batch one rectangle, that one would make all others as
-long (half of a random batch of 32 sentences is padding anyway, and 32 rows of 510 subwords need 10 GB to train six
-layers). So a batch is cut into blocks of windows of similar length.
+A batch is its windows end to end, the longest first, without padding. Windows of like length follow one another in
+groups, because attention, which looks at one window at a time, takes a group at once.
 """
 
 from __future__ import annotations
@@ -24,28 +20,25 @@ if TYPE_CHECKING:
 
     from xner_bench.encode import Encoded
 
-# Shapes: R rows of L places that the encoder computes, T real subwords, W words that get a tag, S windows.
-
-# A window goes into a block if it fills at least this share of the block's length. Many small blocks suit a CPU,
-# whose time goes with the places computed; a GPU, whose time goes with the number of calls, takes few large ones.
-FILLED = {"cpu": 0.75, "cuda": 0.25}
+# Shapes: T subwords of a batch (special tokens included, padding never), W words that get a tag, S windows.
 
 
 @dataclass(frozen=True)
-class Block:
-    """A rectangle that the encoder computes at once."""
+class Group:
+    """Neighbouring windows of like length, as a rectangle with one window a row."""
 
-    ids: Tensor  # (R, L) subword ids
-    mask: Tensor | None  # (R, L) 1 where a subword stands, 0 for padding; None: no padding at all
-    positions: Tensor | None  # (R, L) position of a subword in its window; None: as the encoder counts by itself
-    take: Tensor | None  # places (row * L + column) of the real subwords, window after window; None: all in order
+    rows: int
+    length: int  # of the longest
+    places: Tensor | None  # place (row * length + column) of each subword of the group; None: the rectangle is full
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some windows of a corpus, laid out for the encoder; they follow one another as they do in the blocks."""
+    """Some windows of a corpus, end to end."""
 
-    blocks: tuple[Block, ...]
+    ids: Tensor  # (T,) subword ids
+    positions: Tensor  # (T,) of each subword in its window, from 0
+    groups: tuple[Group, ...]  # all windows, in order
     first: Tensor  # (W,) which of the T subwords get a tag
     subwords: Tensor  # (S + 1,) offsets of the windows in T
     words: Tensor  # (S + 1,) offsets of the windows in W
@@ -56,11 +49,11 @@ class Batch:
         """The same batch on another device."""
         if device.type == "cpu":
             return self
-        blocks = tuple(_moved(block, device) for block in self.blocks)
-        return _moved(replace(self, blocks=blocks), device)
+        groups = tuple(_moved(group, device) for group in self.groups)
+        return _moved(replace(self, groups=groups), device)
 
 
-Moved = TypeVar("Moved", Block, Batch)
+Moved = TypeVar("Moved", Group, Batch)
 
 
 def _moved(holder: Moved, device: torch.device) -> Moved:
@@ -80,40 +73,48 @@ def shuffled(
     size: int,
     generator: torch.Generator,
     every_subword: bool,
-    pad: int,
-    filled: float = FILLED["cpu"],
-) -> Iterator[Batch]:
-    """One epoch of random batches of `size` windows with words each, the last one smaller."""
+    budget: int,
+    filled: float = 1.0,
+) -> Iterator[tuple[Batch, ...]]:
+    """One epoch of random batches of `size` windows with words each, the last one smaller.
+
+    Each batch comes in as many parts as the budget of subwords asks for, which is nearly always one.
+    """
     windows = with_words(encoded, every_subword)
     order = windows[torch.randperm(len(windows), generator=generator).numpy()]
     for start in range(0, len(order), size):
-        yield lay_out(encoded, order[start : start + size], every_subword, pad, filled)
+        yield tuple(by_length(encoded, order[start : start + size], budget, every_subword, filled))
 
 
-def by_length(encoded: Encoded, windows: NDArray[np.int64], budget: int, every_subword: bool) -> Iterator[Batch]:
-    """Batches of windows of exactly the same length, of at most `budget` subwords each: no padding and no mask."""
-    for same in alike(encoded, windows, filled=1.0):
-        rows = max(1, budget // int(encoded.windows[same[0] + 1] - encoded.windows[same[0]]))
-        for start in range(0, len(same), rows):
-            yield lay_out(encoded, same[start : start + rows], every_subword, pad=0)
+def by_length(
+    encoded: Encoded, windows: NDArray[np.int64], budget: int, every_subword: bool, filled: float = 1.0
+) -> Iterator[Batch]:
+    """The windows, longest first, in batches of at most `budget` subwords; a longer window is a batch of its own."""
+    length = np.diff(encoded.windows)[windows]
+    order = np.argsort(-length, kind="stable")
+    windows, ends = windows[order], np.cumsum(length[order])
+    start = 0
+    while start < len(windows):
+        before = int(ends[start - 1]) if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, before + budget, side="right")))
+        yield lay_out(encoded, windows[start:end], every_subword, filled)
+        start = end
 
 
-def lay_out(
-    encoded: Encoded, windows: NDArray[np.int64], every_subword: bool, pad: int, filled: float = FILLED["cpu"]
-) -> Batch:
-    """Some windows as a batch; `every_subword` tags all subwords of a word, not only its first.
+def lay_out(encoded: Encoded, windows: NDArray[np.int64], every_subword: bool, filled: float = 1.0) -> Batch:
+    """Some windows as a batch, longest first; `every_subword` tags all subwords of a word, not only its first.
 
-    They are put in order of length, so that blocks hold windows of similar length: each at least `filled` of the
-    longest.
+    A group's windows are at least `filled` as long as its longest one: with 1 they are all of one length.
     """
-    groups = list(alike(encoded, windows, filled))
-    blocks, places = zip(*(_block(encoded, group, pad) for group in groups), strict=True)
-    place = np.concatenate(places)  # (T,) in the corpus
-    ordered = np.concatenate(groups)
-    subwords = np.concatenate(([0], np.cumsum(np.diff(encoded.windows)[ordered])))
+    windows, length = _longest_first(encoded, windows)
+    subwords = np.concatenate(([0], np.cumsum(length)))
+    positions = np.arange(subwords[-1]) - np.repeat(subwords[:-1], length)
+    place = np.repeat(encoded.windows[windows], length) + positions  # (T,) in the corpus
     tagged = encoded.word[place] >= 0 if every_subword else encoded.first[place]
     return Batch(
-        blocks=blocks,
+        ids=torch.from_numpy(encoded.ids[place].astype(np.int64)),
+        positions=torch.from_numpy(positions),
+        groups=tuple(_groups(length, filled)),
         first=torch.from_numpy(np.flatnonzero(tagged)),
         subwords=torch.from_numpy(subwords),
         words=torch.from_numpy(np.concatenate(([0], np.cumsum(tagged)))[subwords]),
@@ -122,27 +123,23 @@ def lay_out(
     )
 
 
-def alike(encoded: Encoded, windows: NDArray[np.int64], filled: float) -> Iterator[NDArray[np.int64]]:
-    """Windows in groups of similar length, the longest first: none is shorter than `filled` of its group's longest."""
-    length = np.diff(encoded.windows)[windows]
+def _longest_first(encoded: Encoded, windows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    length = encoded.windows[windows + 1] - encoded.windows[windows]
     order = np.argsort(-length, kind="stable")
-    windows, length = windows[order], length[order]
+    return windows[order], length[order]
+
+
+def _groups(length: NDArray[np.int64], filled: float) -> Iterator[Group]:
+    """Cut windows of falling lengths (S,) where one is shorter than `filled` of its group's longest."""
     start = 0
-    while start < len(windows):
-        end = int(np.searchsorted(-length, -filled * length[start], side="right"))
-        yield windows[start:end]
+    while start < len(length):
+        longest = int(length[start])
+        end = int(np.searchsorted(-length, -filled * longest, side="right"))
+        own = length[start:end]
+        yield Group(end - start, longest, None if own[-1] == longest else _places(own, longest))
         start = end
 
 
-def _block(encoded: Encoded, windows: NDArray[np.int64], pad: int) -> tuple[Block, NDArray[np.int64]]:
-    """One window a row, padded to the longest; and which of the corpus' subwords the real ones are, row after row."""
-    starts, ends = encoded.windows[windows], encoded.windows[windows + 1]
-    length = ends - starts
-    column = np.arange(int(length.max()))
-    real = column < length[:, None]  # (R, L)
-    source = np.where(real, starts[:, None] + column, starts[:, None])
-    ids = torch.from_numpy(np.where(real, encoded.ids[source], pad).astype(np.int64))
-    if real.all():
-        return Block(ids, mask=None, positions=None, take=None), source.ravel()
-    mask = torch.from_numpy(real.astype(np.int64))
-    return Block(ids, mask, positions=None, take=torch.from_numpy(np.flatnonzero(real))), source[real]
+def _places(length: NDArray[np.int64], longest: int) -> Tensor:
+    real = np.arange(longest) < length[:, None]  # (rows, longest)
+    return torch.from_numpy(np.flatnonzero(real))

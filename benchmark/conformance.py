@@ -24,13 +24,12 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertModel
 
-from xner_bench import batches, tagger
+from xner_bench import batches, layout, tagger
 from xner_bench.checkpoints import Checkpoints
 from xner_bench.encode import Encoded
 from xner_bench.method import Sizes
 from xner_bench.settings import Training
 from xner_bench.train import fit
-from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from xner_bench.train import Step
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
-HIDDEN, DEPTH, VOCABULARY, PAD = 64, 2, 50, 0
+HIDDEN, DEPTH, VOCABULARY, ROOM, PAD = 64, 2, 50, 64, 0
 TRAINING = Training(
     epochs=16,
     lr=3e-3,
@@ -116,8 +115,10 @@ def layout_does_not_matter(method: Method) -> None:
         together == _decoded(built, [np.array([w]) for w in everything()]),
         "tags depend on the windows beside",
     )
-    by_length = list(batches.by_length(CORPUS, everything(), 32, every_subword=False))
-    _demand(together == _tags(built, by_length), "tags depend on how the batch is laid out")
+    small = list(batches.by_length(CORPUS, everything(), 32, every_subword=False))
+    _demand(together == _tags(built, small), "tags depend on how many windows a batch has")
+    built.layout = built.layout._replace(packed=False)
+    _demand(together == _decoded(built, [everything()]), "tags of packed windows differ from those of padded ones")
 
 
 def save_and_load_agree(method: Method) -> None:
@@ -198,21 +199,22 @@ def _tagger(method: Method, seed: int = 1) -> Tagger:
         num_hidden_layers=DEPTH,
         num_attention_heads=4,
         intermediate_size=64,
-        max_position_embeddings=64,
+        max_position_embeddings=ROOM,
         pad_token_id=PAD,
     )
     sizes = Sizes(HIDDEN, DEPTH, TRAINING.dropout, config.initializer_range)
-    return tagger.build(BertModel(config, add_pooling_layer=False), sizes, method, TAGS, seed)
+    transformer = BertModel(config, add_pooling_layer=False)
+    return tagger.build(transformer, sizes, method, TAGS, seed, layout.choose(transformer, PAD, ROOM))
 
 
 def _trained(method: Method, seed: int) -> tuple[Tagger, list[Step]]:
     built = _tagger(method, seed)
-    steps = [step for epoch in fit(built, method, CORPUS, GOLD, TRAINING, seed, PAD, SILENT) for step in epoch]
+    steps = [step for epoch in fit(built, method, CORPUS, GOLD, TRAINING, seed) for step in epoch]
     return built, steps
 
 
 def _batch(windows: NDArray[np.int64], every_subword: bool = False) -> tuple[batches.Batch, torch.Tensor]:
-    batch = batches.lay_out(CORPUS, windows, every_subword, pad=PAD)
+    batch = batches.lay_out(CORPUS, windows, every_subword)
     return batch, torch.from_numpy(GOLD)[batch.word]
 
 

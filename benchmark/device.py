@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # What the libraries under torch read when they are loaded, hence before the import.
 DEFAULTS = {
@@ -40,8 +44,18 @@ def choose(name: str) -> torch.device:
     return device
 
 
+Known = TypeVar("Known")
+
+
+def of_kind(known: Mapping[str, Known], device: torch.device) -> Known:
+    """What suits a device: the CPU's value, or else a GPU's."""
+    return known.get(device.type, known["cuda"])
+
+
 def precision_for(device: torch.device, asked: str) -> str:
-    """The arithmetic that a device gives: fp16 needs a GPU, and is fp32 without one."""
+    """The arithmetic that a device gives: `auto` is bf16 on a GPU that has it; fp16 needs a GPU; else it is fp32."""
+    if asked == "auto":
+        return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     return "fp32" if asked == "fp16" and device.type == "cpu" else asked
 
 

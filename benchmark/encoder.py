@@ -1,4 +1,4 @@
-"""Pretrained encoders: found in the package, in a folder or on the hub, loaded safely, run on batches."""
+"""Pretrained encoders: found in the package, in a folder or on the hub, loaded safely, set up for batches."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 from xner_bench import files, hub
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.method import Sizes
+from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import torch
-    from torch import Tensor
-
-    from xner_bench.batches import Batch, Block
+    from xner_bench.layout import Layout
+    from xner_bench.watch import Watch
 
 MINI = "mini"
 # Weights only as safetensors: a pickled checkpoint can run code when it is loaded.
@@ -172,6 +171,7 @@ class Encoder:
         self.transformer = self.whole.base_model
         self.config = self.whole.config
         self.tokenizer = _tokenizer(pretrained.folder)
+        self.parameters = sum(parameter.numel() for parameter in self.transformer.parameters())
 
     def sizes(self, dropout: float) -> Sizes:
         """What a head must know."""
@@ -180,10 +180,6 @@ class Encoder:
     @property
     def pad(self) -> int:
         return int(getattr(self.config, "pad_token_id", None) or 0)
-
-    @property
-    def parameters(self) -> int:
-        return sum(parameter.numel() for parameter in self.transformer.parameters())
 
     @property
     def room(self) -> int:
@@ -199,27 +195,12 @@ class Encoder:
             limits.append(int(getattr(self.config, "max_position_embeddings", ROOM_FOR)))
         return min(limits)
 
+    def layout(self, watch: Watch = SILENT) -> Layout:
+        """How batches go through this encoder, found by comparing; its products are set up by the way."""
+        from xner_bench import layout, products
 
-def states(transformer: torch.nn.Module, batch: Batch, layers: tuple[int, ...], depth: int) -> tuple[Tensor, ...]:
-    """States of the wanted layers for the real subwords of a batch, each (T, D)."""
-    import torch
-
-    by_block = [_states(transformer, block, layers, depth) for block in batch.blocks]
-    return by_block[0] if len(by_block) == 1 else tuple(torch.cat(parts) for parts in zip(*by_block, strict=True))
-
-
-def _states(transformer: torch.nn.Module, block: Block, layers: tuple[int, ...], depth: int) -> tuple[Tensor, ...]:
-    given = {"attention_mask": block.mask, "position_ids": block.positions}
-    only_last = layers == (depth,)
-    out = transformer(
-        input_ids=block.ids,
-        output_hidden_states=not only_last,
-        return_dict=True,
-        **{name: value for name, value in given.items() if value is not None},
-    )
-    wanted = (out.last_hidden_state,) if only_last else tuple(out.hidden_states[layer] for layer in layers)
-    flat = (hidden.flatten(0, 1) for hidden in wanted)  # (R, L, D) to (R L, D)
-    return tuple(hidden if block.take is None else hidden.index_select(0, block.take) for hidden in flat)
+        products.install(self.transformer)
+        return layout.choose(self.transformer, self.pad, self.room, watch)
 
 
 def configuration(pretrained: Pretrained) -> Any:

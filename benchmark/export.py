@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from xner_bench import vocabulary
 from xner_bench.encoder import silenced
 from xner_bench.errors import XnerError
 
@@ -37,6 +38,7 @@ def write(encoder: Encoder, tagger: Tagger, folder: Path) -> None:
     linear = tagger.head.as_linear()
     assert linear is not None
     _copy(linear, encoder.whole.classifier)
+    vocabulary.expand(encoder.transformer)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(encoder, folder)

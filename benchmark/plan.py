@@ -111,7 +111,8 @@ def _within_reach(settings: RunSettings, where: torch.device, watch: Watch) -> R
     precision = device.precision_for(where, settings.training.precision)
     if precision == settings.training.precision:
         return settings
-    watch.note(f"{settings.training.precision} needs a GPU: this run computes in {precision}, and its id says so")
+    if settings.training.precision != "auto":
+        watch.note(f"{settings.training.precision} needs a GPU: this run computes in {precision}, and its id says so")
     training = settings.training.model_copy(update={"precision": precision})
     return settings.model_copy(update={"training": training})
 

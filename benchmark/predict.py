@@ -21,48 +21,71 @@ if TYPE_CHECKING:
 
 # Shapes: W words, T subwords of all windows, N windows.
 
-SUBWORDS_A_BATCH = {"cpu": 2_048, "cuda": 65_536}  # measured: larger ones gain nothing and cost memory
+# Measured (tests/speed/predict.py --budgets): larger ones gain nothing on a CPU and cost memory.
+SUBWORDS_A_BATCH = {"cpu": 1_024, "cuda": 65_536}
+
+
+class Pool:
+    """Several corpora as one, to be tagged again and again; windows that occur more than once are tagged once."""
+
+    def __init__(self, corpora: Mapping[str, Encoded], every_subword: bool = False) -> None:
+        self.corpora = corpora
+        self.every_subword = every_subword
+        self.joined = join(list(corpora.values()))
+        self.windows, self.twin = distinct(self.joined)
+
+    def spread(self, best: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+        """Tags of each corpus, from those (T,) of the subwords of distinct windows."""
+        bounds = self.joined.windows
+        for copy, original in self.twin.items():
+            best[bounds[copy] : bounds[copy + 1]] = best[bounds[original] : bounds[original + 1]]
+        units = self._subwords(best) if self.every_subword else self._words(best)
+        return dict(zip(self.corpora, units, strict=True))
+
+    def _subwords(self, best: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Tags of the subwords that are part of a word."""
+        ends = np.cumsum([len(corpus.ids) for corpus in self.corpora.values()])
+        parts = zip(np.split(best, ends[:-1]), self.corpora.values(), strict=True)
+        return [part[corpus.word >= 0] for part, corpus in parts]
+
+    def _words(self, best: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Tags of all words; those that never reached the encoder keep O."""
+        words = np.zeros(self.joined.n_words, np.int64)
+        words[self.joined.word[self.joined.first]] = best[self.joined.first]
+        ends = np.cumsum([corpus.n_words for corpus in self.corpora.values()])
+        return np.split(words, ends[:-1])
 
 
 @torch.inference_mode()
 def tag(
-    tagger: Tagger,
-    corpora: Mapping[str, Encoded],
-    precision: str,
-    every_subword: bool = False,
-    watch: Watch = SILENT,
-    what: str = "tagging",
+    tagger: Tagger, pool: Pool, precision: str, watch: Watch = SILENT, what: str = "tagging"
 ) -> dict[str, NDArray[np.int64]]:
-    """Tag several corpora in one length-sorted pass.
+    """Tag the corpora of a pool in one length-sorted pass.
 
-    Returns for each corpus one tag id a word (W,), O (0) for words without subwords; with `every_subword` one tag id a
-    subword that belongs to a word, in order. Windows that occur more than once go through the encoder once.
+    Returns for each corpus one tag id a word (W,), O (0) for words without subwords; where the pool is of every
+    subword, one tag id a subword that belongs to a word, in order.
     """
-    if not corpora:
+    if not pool.corpora:
         return {}
     tagger.eval()
-    pool = join(list(corpora.values()))
-    tagged = pool.word >= 0 if every_subword else pool.first
-    rank = np.cumsum(tagged) - 1  # (T,) number of a tagged subword among all tagged ones
-    out = np.zeros(int(tagged.sum()), np.int64)
-    windows, twin = distinct(pool)
-    budget = SUBWORDS_A_BATCH.get(tagger.device.type, SUBWORDS_A_BATCH["cuda"])
-    with watch.stage(what, len(windows)) as advance, device.autocast(tagger.device, precision):
-        for batch in batches.by_length(pool, windows, budget, every_subword):
-            best = tagger.decode(batch.to(tagger.device)).cpu().numpy()
-            out[rank[batch.place]] = best
+    best = np.zeros(len(pool.joined.ids), np.int64)
+    budget = device.of_kind(SUBWORDS_A_BATCH, tagger.device)
+    laid_out = batches.by_length(pool.joined, pool.windows, budget, pool.every_subword, tagger.filled)
+    with watch.stage(what, len(pool.windows)) as advance, device.autocast(tagger.device, precision):
+        for batch in laid_out:
+            best[batch.place] = tagger.decode(batch.to(tagger.device)).cpu().numpy()
             advance(len(batch.subwords) - 1)
-    _repeat(pool, tagged, rank, twin, out)
-    return _split(corpora, pool, tagged, out, every_subword)
+    return pool.spread(best)
 
 
 def join(corpora: Sequence[Encoded]) -> Encoded:
     """Several corpora as one; words are numbered through."""
     words = np.cumsum([0, *(corpus.n_words for corpus in corpora)])
     subwords = np.cumsum([0, *(len(corpus.ids) for corpus in corpora)])
+    own_words = [np.where(c.word < 0, -1, c.word + w) for c, w in zip(corpora, words, strict=False)]
     return Encoded(
-        ids=np.concatenate([corpus.ids for corpus in corpora]),
-        word=np.concatenate([np.where(c.word < 0, -1, c.word + w) for c, w in zip(corpora, words, strict=False)]),
+        ids=np.concatenate([np.zeros(0, np.int32), *(corpus.ids for corpus in corpora)]),
+        word=np.concatenate([np.zeros(0, np.int64), *own_words]),
         windows=np.concatenate([[0], *(c.windows[1:] + t for c, t in zip(corpora, subwords, strict=False))]),
         sentences=np.concatenate([[0], *(c.sentences[1:] + w for c, w in zip(corpora, words, strict=False))]),
         cut_sentences=sum(corpus.cut_sentences for corpus in corpora),
@@ -80,34 +103,3 @@ def distinct(pool: Encoded) -> tuple[NDArray[np.int64], dict[int, int]]:
         if original != window:
             twin[window] = original
     return np.fromiter(seen.values(), np.int64, len(seen)), twin
-
-
-def _repeat(
-    pool: Encoded,
-    tagged: NDArray[np.bool_],
-    rank: NDArray[np.int64],
-    twin: Mapping[int, int],
-    out: NDArray[np.int64],
-) -> None:
-    """Give repeated windows the tags of their originals."""
-    for copy, original in twin.items():
-        here = slice(int(pool.windows[copy]), int(pool.windows[copy + 1]))
-        there = slice(int(pool.windows[original]), int(pool.windows[original + 1]))
-        out[rank[here][tagged[here]]] = out[rank[there][tagged[there]]]
-
-
-def _split(
-    corpora: Mapping[str, Encoded],
-    pool: Encoded,
-    tagged: NDArray[np.bool_],
-    out: NDArray[np.int64],
-    every_subword: bool,
-) -> dict[str, NDArray[np.int64]]:
-    """Hand each corpus its tags; words that never reached the encoder keep O."""
-    if every_subword:
-        sizes = [int(corpus.pieces.sum()) for corpus in corpora.values()]
-        return dict(zip(corpora, np.split(out, np.cumsum(sizes)[:-1]), strict=True))
-    words = np.zeros(pool.n_words, np.int64)
-    words[pool.word[tagged]] = out
-    bounds = np.cumsum([corpus.n_words for corpus in corpora.values()])[:-1]
-    return dict(zip(corpora, np.split(words, bounds), strict=True))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from xner_bench import files
 
-SCHEMA = 1  # of run.json and of the run id; raise it when equal settings may give other numbers than before
+SCHEMA = 2  # of run.json and of the run id; raise it when equal settings may give other numbers than before
 
 Profile = Literal["word-strict", "word-lenient", "subword-lenient"]
 
@@ -29,7 +29,9 @@ class Training(BaseModel):
     clip: float | None = Field(gt=0, description="norm that gradients are clipped to (none: no clipping)")
     dropout: float = Field(ge=0, lt=1, description="on the states that the head reads")
     max_length: int = Field(ge=8, description="subwords a window; longer sentences are cut into windows and rejoined")
-    precision: Literal["fp32", "bf16", "fp16"] = Field(description="arithmetic of the matrix products")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        description="arithmetic of the matrix products; auto is bf16 on a GPU that has it, else fp32"
+    )
     subword_labels: Literal["first", "all"] = Field(description="which subwords of a word are trained on")
 
 
@@ -59,7 +61,8 @@ class RunSettings(BaseModel):
 
 
 class Execution(BaseModel):
-    """Where and how a run is carried out: not hashed. Only `device` can change a number, in its last digits."""
+    """Where and how a run is carried out: not hashed. `device` and `subwords_at_once` can change numbers in their last
+    digits."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -68,6 +71,7 @@ class Execution(BaseModel):
     catalogue: tuple[Path, ...] = ()
     cache: Path = Field(default_factory=files.cache_dir)
     device: str = "auto"
+    subwords_at_once: int | None = Field(None, ge=1, description="in training; None: what suits the device")
     allow_missing: bool = False
     keep_checkpoint: bool = False
 

@@ -5,12 +5,25 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xner_bench import device, encode, export, measure, predict, protocol, provenance, registry, tagger
+from xner_bench import (
+    device,
+    encode,
+    encodings,
+    export,
+    measure,
+    predict,
+    protocol,
+    provenance,
+    registry,
+    tagger,
+    vocabulary,
+)
 from xner_bench.checkpoints import Checkpoints
 from xner_bench.encoder import Encoder
 from xner_bench.method import Method
@@ -71,6 +84,11 @@ class Work:
         ids = measure.tag_ids(self.ready.read(part), self.ready.tag_names)
         return measure.Gold(ids, self.encoded[part], self.settings.types)
 
+    @cached_property
+    def dev(self) -> predict.Pool:
+        """All dev splits, to be tagged after every epoch."""
+        return predict.Pool(self.of("dev"))
+
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
         start = monotonic()
@@ -85,19 +103,30 @@ def prepare(ready: Plan, store: Store, watch: Watch) -> Work:
     encoder = Encoder(ready.pretrained, ready.tag_names)
     settings = ready.settings
     sizes = encoder.sizes(settings.training.dropout)
-    built = tagger.build(encoder.transformer, sizes, ready.method, ready.tag_names, settings.seed).to(ready.device)
+    encoder.transformer.to(ready.device)
+    layout = encoder.layout(watch)
+    built = tagger.build(encoder.transformer, sizes, ready.method, ready.tag_names, settings.seed, layout)
+    built.to(ready.device)
     if ready.execution.keep_checkpoint:
         export.check(encoder, built)
-    subwords = encode.subword_encoder(encoder.tokenizer, min(settings.training.max_length, encoder.room))
-    encoded = {}
-    with watch.stage("encoding", sum(len(sealed.sentences) for sealed in ready.sealed.values())) as advance:
-        for part, sealed in ready.sealed.items():
-            encoded[part] = encode.encode(sealed.sentences, subwords)
-            advance(len(sealed.sentences), " ".join(part))
+    encoded = encode_all(ready, encoder, watch)
+    used = np.unique(encoded[Part(settings.source, "train")].ids)
+    vocabulary.compact(encoder.transformer, used, layout, encoder.room)
     record = begin(ready, encoder)
     checkpoints = Checkpoints(store.folder(record.run_id) / "epochs")
     seconds = {"preparing": round(monotonic() - start, 3)}
     return Work(ready, store, watch, encoder, built, record, encoded, checkpoints, seconds=seconds)
+
+
+def encode_all(ready: Plan, encoder: Encoder, watch: Watch) -> dict[Part, Encoded]:
+    """Every split that the run reads, as the encoder meets it."""
+    subwords = encode.subword_encoder(encoder.tokenizer, min(ready.settings.training.max_length, encoder.room))
+    encoded = {}
+    with watch.stage("encoding", sum(len(sealed.sentences) for sealed in ready.sealed.values())) as advance:
+        for part, sealed in ready.sealed.items():
+            encoded[part] = encodings.encoded(sealed, subwords, ready.execution.cache / "encoded", watch)
+            advance(len(sealed.sentences), " ".join(part))
+    return encoded
 
 
 def begin(ready: Plan, encoder: Encoder) -> Run:
@@ -134,8 +163,8 @@ def train(work: Work) -> None:
             gold,
             settings.training,
             settings.seed,
-            work.encoder.pad,
             work.watch,
+            ready.execution.subwords_at_once,
         )
         for epoch, taken in enumerate(steps, start=1):
             work.steps += taken
@@ -150,10 +179,10 @@ def close_epoch(work: Work, epoch: int) -> None:
     with work.timed("dev"):
         tagged = predict.tag(
             work.tagger,
-            work.of("dev"),
+            work.dev,
             work.settings.training.precision,
-            watch=work.watch,
-            what=f"dev, epoch {epoch}",
+            work.watch,
+            f"dev, epoch {epoch}",
         )
         work.dev_scores[epoch] = {
             name: micro(gold.compare(tagged[name], measure.SELECTING)).f1 for name, gold in work.dev_gold.items()
@@ -183,9 +212,8 @@ def test(work: Work) -> None:
             for every_subword, profiles in _by_unit(work.settings.profiles):
                 tagged = predict.tag(
                     work.tagger,
-                    {name: work.encoded[Part(name, "test")] for name in names},
+                    predict.Pool({name: work.encoded[Part(name, "test")] for name in names}, every_subword),
                     work.settings.training.precision,
-                    every_subword,
                     work.watch,
                     f"test, checkpoint {epoch}",
                 )

@@ -7,30 +7,37 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from xner_bench.encoder import states
 from xner_bench.head import States
+from xner_bench.layout import states
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xner_bench.batches import Batch
     from xner_bench.head import Head
+    from xner_bench.layout import Layout
     from xner_bench.method import Method, Sizes
 
 
 class Tagger(nn.Module):
     """States from the encoder into the head; a batch in, a loss or tags out."""
 
-    def __init__(self, transformer: nn.Module, head: Head, layers: tuple[int, ...], depth: int) -> None:
+    def __init__(self, transformer: nn.Module, head: Head, layers: tuple[int, ...], depth: int, layout: Layout) -> None:
         super().__init__()
         self.transformer = transformer
         self.head = head
         self.layers = layers
         self.depth = depth
+        self.layout = layout
 
     @property
     def device(self) -> torch.device:
         return next(self.transformer.parameters()).device
+
+    @property
+    def filled(self) -> float:
+        """How alike the lengths of windows must be that a batch groups."""
+        return self.layout.filled(self.device)
 
     def loss(self, batch: Batch, tags: Tensor) -> Tensor:
         """Scalar loss of a batch; `tags` (W,) as in `batch.first`."""
@@ -44,13 +51,14 @@ class Tagger(nn.Module):
 
     def states(self, batch: Batch) -> States:
         """What the head sees of a batch."""
-        return States(
-            states(self.transformer, batch, self.layers, self.depth), batch.first, batch.subwords, batch.words
-        )
+        layers = states(self.transformer, batch, self.layers, self.depth, self.layout)
+        return States(layers, batch.first, batch.subwords, batch.words)
 
 
-def build(transformer: nn.Module, sizes: Sizes, method: Method, tags: Sequence[str], seed: int) -> Tagger:
+def build(
+    transformer: nn.Module, sizes: Sizes, method: Method, tags: Sequence[str], seed: int, layout: Layout
+) -> Tagger:
     """Put a method's head on an encoder; the head's first weights follow from the seed alone."""
     torch.manual_seed(seed)
     head = method.head(sizes, tags)
-    return Tagger(transformer, head, method.layers(sizes.depth), sizes.depth)
+    return Tagger(transformer, head, method.layers(sizes.depth), sizes.depth, layout)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from xner_bench import batches, device
+from xner_bench import batches, device, vocabulary
+from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from xner_bench.settings import Training
     from xner_bench.tagger import Tagger
     from xner_bench.watch import Watch
+
+
+# A batch with more subwords is computed in parts: enough for products to be fast, little enough for memory.
+SUBWORDS_AT_ONCE = {"cpu": 4_096, "cuda": 32_768}
 
 
 class Diverged(Exception):
@@ -42,12 +47,13 @@ def fit(
     gold: NDArray[np.int64],
     training: Training,
     seed: int,
-    pad: int,
-    watch: Watch,
+    watch: Watch = SILENT,
+    budget: int | None = None,
 ) -> Iterator[list[Step]]:
     """Train epoch by epoch; yields the epoch's steps while the tagger stands at its end.
 
-    `gold` (W,) holds the tag ids of the training corpus' words. Raises Diverged at the first loss that is not finite,
+    `gold` (W,) holds the tag ids of the training corpus' words. A batch of more than `budget` subwords (by default what
+    suits the device) is computed in parts, with the same loss. Raises Diverged at the first loss that is not finite,
     also where only the last step made it so.
     """
     every_subword = training.subword_labels == "all"
@@ -55,29 +61,33 @@ def fit(
     torch.manual_seed(seed)  # dropout
     tags = torch.from_numpy(gold)
     steps = math.ceil(len(batches.with_words(train, every_subword)) / training.batch_size) * training.epochs
-    filled = batches.FILLED.get(tagger.device.type, batches.FILLED["cuda"])
+    budget = budget or device.of_kind(SUBWORDS_AT_ONCE, tagger.device)
     stepper = Stepper(tagger, method, training, steps)
     done = 0
     with watch.stage("training", steps) as advance:
         for epoch in range(1, training.epochs + 1):
             tagger.train()
             taken = []
-            for batch in batches.shuffled(train, training.batch_size, generator, every_subword, pad, filled):
+            drawn = batches.shuffled(train, training.batch_size, generator, every_subword, budget, tagger.filled)
+            for parts in drawn:
                 done += 1
-                given = batch.to(tagger.device), tags[batch.word].to(tagger.device)
-                loss, rate = stepper.step(*given)
+                given = [(part.to(tagger.device), tags[part.word].to(tagger.device)) for part in parts]
+                loss, rate = stepper.step(given)
                 _expect_number(loss, f"of step {done} of {steps}", training)
                 method.after_step(tagger, done)
                 taken.append(Step(epoch, done, loss, rate))
                 advance(1, f"epoch {epoch}/{training.epochs} loss {loss:.3f}")
             if done == steps and taken:
-                _expect_number(stepper.loss(*given), "after the last step", training)
+                _expect_number(stepper.loss(given), "after the last step", training)
             yield taken
 
 
 def _expect_number(loss: float, which: str, training: Training) -> None:
     if not math.isfinite(loss):
         raise Diverged(f"the loss {which} is {loss}; try a lower --lr than {training.lr:g}")
+
+
+Part = tuple[batches.Batch, torch.Tensor]  # with its tags (W,)
 
 
 class Stepper:
@@ -93,30 +103,50 @@ class Stepper:
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, linear_schedule(steps, training.warmup))
         self.scaler = torch.amp.GradScaler(tagger.device.type, enabled=training.precision == "fp16")
+        compact = vocabulary.found(tagger)
+        trained = compact is not None and any(compact.rows is parameter for parameter in self.parameters)
+        self.vocabulary = compact if trained else None
 
-    def step(self, batch: batches.Batch, tags: torch.Tensor) -> tuple[float, float]:
+    def step(self, parts: Sequence[Part]) -> tuple[float, float]:
         """Update the parameters; returns the batch's loss and the learning rate that was used."""
-        with device.autocast(self.tagger.device, self.training.precision):
-            loss = self.tagger.loss(batch, tags)
-        self.scaler.scale(loss).backward()
-        if self.training.clip is not None:
-            self.scaler.unscale_(self.optimizer)
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip)
+        loss = self._backward(parts)
+        self._clip()
         self.scaler.step(self.optimizer)
         scale = self.scaler.get_scale()
         self.scaler.update()
         rate = self.optimizer.param_groups[0]["lr"]
         if self.scaler.get_scale() >= scale:  # a smaller one: fp16 overflowed, and the optimizer skipped this step
+            if self.vocabulary is not None:
+                self.vocabulary.decay(rate, self.training.weight_decay)
             self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return loss.item(), rate
+        return loss, rate
+
+    def _backward(self, parts: Sequence[Part]) -> float:
+        """Gradients of the mean loss over the words of all parts; returns that loss."""
+        words = sum(len(tags) for _, tags in parts)
+        total = 0.0
+        for batch, tags in parts:
+            with device.autocast(self.tagger.device, self.training.precision):
+                loss = self.tagger.loss(batch, tags)
+            share = loss if len(parts) == 1 else loss * (len(tags) / words)
+            self.scaler.scale(share).backward()
+            total += share.item()
+        return total
+
+    def _clip(self) -> None:
+        if self.training.clip is None:
+            return
+        self.scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.training.clip)
 
     @torch.no_grad()
-    def loss(self, batch: batches.Batch, tags: torch.Tensor) -> float:
+    def loss(self, parts: Sequence[Part]) -> float:
         """A batch's loss with the weights as they are, without dropout; changes nothing."""
         self.tagger.eval()
+        words = sum(len(tags) for _, tags in parts)
         with device.autocast(self.tagger.device, self.training.precision):
-            return self.tagger.loss(batch, tags).item()
+            return sum(self.tagger.loss(batch, tags).item() * (len(tags) / words) for batch, tags in parts)
 
 
 def groups(parameters: Iterable[torch.nn.Parameter], decay: float) -> list[dict[str, object]]:

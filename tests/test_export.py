@@ -58,7 +58,7 @@ class NotLinear(Method):
 def tagged(encoder: Encoder, tagger: Any, sentences: Sequence[tuple[str, ...]]) -> list[list[str]]:
     """Our tags of each sentence."""
     encoded = encode.encode(sentences, tiny.subwords(encoder))
-    found = predict.tag(tagger, {"all": encoded}, "fp32")["all"]
+    found = predict.tag(tagger, predict.Pool({"all": encoded}), "fp32")["all"]
     return [[tiny.TAGS[tag] for tag in part] for part in np.split(found, encoded.sentences[1:-1])]
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from transformers import AutoModel
 
 from xner_bench import batches, encode, predict
-from xner_bench.encoder import states
+from xner_bench.layout import states
 from xner_bench.method import Method
 from xner_bench.watch import Watch
 
@@ -75,7 +75,7 @@ def one_by_one(tagger: Tagger, given: Encoded, every_subword: bool = False) -> N
     found = np.full(len(given.ids), -1)
     with torch.inference_mode():
         for window in range(given.n_windows):
-            batch = batches.lay_out(given, np.array([window]), every_subword, pad=0)
+            batch = batches.lay_out(given, np.array([window]), every_subword)
             found[batch.place] = tagger.decode(batch).numpy()
     return found
 
@@ -91,24 +91,28 @@ def never_outside(tagger: Tagger) -> Tagger:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_layouts_give_equal_states_and_tags(kind: str, encoders: tiny.Folders) -> None:
-    """One rectangle, blocks of similar length, windows of equal length without a mask, and each window alone."""
+    """Packed and padded: in one rectangle, in groups of similar or equal length, and each window alone."""
     encoder = encoders.load(kind)
     tagger = tiny.tagger_for(encoder)
     given = encoded(encoder, corpus())
     everything = np.arange(given.n_windows)
-    rectangle = [batches.lay_out(given, everything, True, encoder.pad, filled=0.0)]
-    layouts = {
-        "blocks": [batches.lay_out(given, everything, True, encoder.pad)],
-        "by length": list(batches.by_length(given, everything, 256, True)),
-        "alone": [batches.lay_out(given, everything[window : window + 1], True, 0) for window in everything],
-    }
-    assert [len(rectangle[0].blocks), rectangle[0].blocks[0].mask is None] == [1, False]
-    assert len(layouts["blocks"][0].blocks) > 3
-    states, tags = by_place(tagger, given, rectangle)
-    for laid_out in layouts.values():
-        other_states, other_tags = by_place(tagger, given, laid_out)
-        torch.testing.assert_close(other_states, states, rtol=1e-5, atol=1e-5)
-        assert torch.equal(other_tags, tags)
+    alone = [batches.lay_out(given, everything[window : window + 1], True) for window in everything]
+    layouts = [
+        alone,
+        [batches.lay_out(given, everything, True, filled=0.0)],
+        [batches.lay_out(given, everything, True, filled=0.75)],
+        [batches.lay_out(given, everything, True)],
+        list(batches.by_length(given, everything, 256, True)),
+    ]
+    assert len(layouts[1][0].groups) == 1 < len(layouts[2][0].groups) < len(layouts[3][0].groups)
+    assert tagger.layout.packed
+    states, tags = by_place(tagger, given, alone)
+    for packed in (True, False):
+        tagger.layout = tagger.layout._replace(packed=packed)
+        for laid_out in layouts:
+            other_states, other_tags = by_place(tagger, given, laid_out)
+            torch.testing.assert_close(other_states, states, rtol=1e-5, atol=1e-5)
+            assert torch.equal(other_tags, tags)
 
 
 def by_place(tagger: Tagger, given: Encoded, laid_out: Sequence[batches.Batch]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -127,7 +131,7 @@ def test_states_are_those_of_transformers_on_every_wanted_layer(kind: str, encod
     theirs = AutoModel.from_pretrained(encoders[kind]).eval()
     sentences = [words for words in tiny.corpus(seed=5, sentences=12) if words]
     given = encoded(encoder, sentences)
-    batch = batches.lay_out(given, np.arange(given.n_windows), False, encoder.pad)
+    batch = batches.lay_out(given, np.arange(given.n_windows), False)
     longest_first = np.argsort(-np.diff(given.windows), kind="stable").tolist()
     with torch.inference_mode():
         ours = tagger.states(batch)
@@ -138,7 +142,7 @@ def test_states_are_those_of_transformers_on_every_wanted_layer(kind: str, encod
             assert len(hidden) == tiny.DEPTH + 1
             for layer, wanted in zip(ours.layers, (hidden[0], hidden[1], hidden[-1]), strict=True):
                 torch.testing.assert_close(layer[start:end], wanted[0], rtol=1e-5, atol=1e-5)
-        last = states(encoder.transformer, batch, (tiny.DEPTH,), tiny.DEPTH)
+        last = states(encoder.transformer, batch, (tiny.DEPTH,), tiny.DEPTH, tagger.layout)
         torch.testing.assert_close(last[0], ours.layers[-1])
         torch.testing.assert_close(ours.at_words(1), ours.layers[1][batch.first])
 
@@ -148,7 +152,7 @@ def test_every_word_gets_the_tag_of_its_first_subword(kind: str, encoders: tiny.
     encoder = encoders.load(kind)
     tagger = never_outside(tiny.tagger_for(encoder))
     given = encoded(encoder, corpus())
-    tags = predict.tag(tagger, {"some": given}, "fp32")["some"]
+    tags = predict.tag(tagger, predict.Pool({"some": given}), "fp32")["some"]
     assert tags.shape == (given.n_words,)
     assert np.array_equal(tags == 0, given.pieces == 0)  # O for a word that the encoder cannot see, and only for those
     alone = one_by_one(tagger, given)
@@ -161,10 +165,10 @@ def test_every_subword_is_tagged_on_request(kind: str, encoders: tiny.Folders) -
     encoder = encoders.load(kind)
     tagger = tiny.tagger_for(encoder)
     given = encoded(encoder, corpus())
-    tags = predict.tag(tagger, {"some": given, "more": given}, "fp32", every_subword=True)
+    tags = predict.tag(tagger, predict.Pool({"some": given, "more": given}, every_subword=True), "fp32")
     assert np.array_equal(tags["some"], tags["more"])
     assert np.array_equal(tags["some"], one_by_one(tagger, given, every_subword=True)[given.word >= 0])
-    by_word = predict.tag(tagger, {"some": given}, "fp32")["some"]
+    by_word = predict.tag(tagger, predict.Pool({"some": given}), "fp32")["some"]
     first_of_word = np.flatnonzero(given.first[given.word >= 0])
     assert np.array_equal(by_word[given.pieces > 0], tags["some"][first_of_word])
 
@@ -175,11 +179,11 @@ def test_windows_that_repeat_are_tagged_once(encoders: tiny.Folders) -> None:
     sentences = [words for words in tiny.corpus(seed=6, sentences=20, longest=9) if words]
     once, many = encoded(encoder, list(dict.fromkeys(sentences))), encoded(encoder, sentences * 5)
     watch = Counting()
-    tags = predict.tag(tagger, {"a": many, "b": once, "c": many}, "fp32", watch=watch)
+    tags = predict.tag(tagger, predict.Pool({"a": many, "b": once, "c": many}), "fp32", watch=watch)
     assert watch.total == watch.seen == once.n_windows
     assert np.array_equal(tags["a"], np.tile(tags["a"][: many.n_words // 5], 5))
     assert np.array_equal(tags["a"], tags["c"])
-    assert np.array_equal(tags["b"], predict.tag(tagger, {"b": once}, "fp32")["b"])
+    assert np.array_equal(tags["b"], predict.tag(tagger, predict.Pool({"b": once}), "fp32")["b"])
 
 
 def test_windows_that_look_alike_but_differ_in_words_are_kept_apart(encoders: tiny.Folders) -> None:
@@ -190,7 +194,7 @@ def test_windows_that_look_alike_but_differ_in_words_are_kept_apart(encoders: ti
     assert np.array_equal(first, second) and np.array_equal(first, third)
     windows, twin = predict.distinct(given)
     assert (windows.tolist(), twin) == ([0, 1], {2: 0})
-    tags = predict.tag(never_outside(tiny.tagger_for(encoder)), {"a": given}, "fp32")["a"]
+    tags = predict.tag(never_outside(tiny.tagger_for(encoder)), predict.Pool({"a": given}), "fp32")["a"]
     assert (tags > 0).all() and np.array_equal(tags[:2], tags[3:])
 
 
@@ -204,25 +208,25 @@ def test_corpora_are_tagged_together_as_alone(kind: str, encoders: tiny.Folders)
         "wordless": encoded(encoder, [(), ("\u200e",)]),
         "few": encoded(encoder, tiny.corpus(seed=8, sentences=5)),
     }
-    together = predict.tag(tagger, corpora, "fp32")
+    together = predict.tag(tagger, predict.Pool(corpora), "fp32")
     assert list(together) == list(corpora)
     for name, one in corpora.items():
-        assert np.array_equal(together[name], predict.tag(tagger, {name: one}, "fp32")[name])
-    backwards = predict.tag(tagger, dict(reversed(corpora.items())), "fp32")
+        assert np.array_equal(together[name], predict.tag(tagger, predict.Pool({name: one}), "fp32")[name])
+    backwards = predict.tag(tagger, predict.Pool(dict(reversed(corpora.items()))), "fp32")
     assert all(np.array_equal(together[name], backwards[name]) for name in corpora)
 
 
 @pytest.mark.parametrize("every_subword", [False, True])
 def test_no_corpora_give_no_tags(every_subword: bool, encoders: tiny.Folders) -> None:
     tagger = tiny.tagger_for(encoders.load("bert"))
-    assert predict.tag(tagger, {}, "fp32", every_subword) == {}
+    assert predict.tag(tagger, predict.Pool({}, every_subword), "fp32") == {}
 
 
 def test_tagging_switches_dropout_off_and_takes_no_gradient(encoders: tiny.Folders) -> None:
     encoder = encoders.load("bert")
     tagger = tiny.tagger_for(encoder, dropout=0.9).train()
     given = encoded(encoder, corpus())
-    first, second = (predict.tag(tagger, {"a": given}, "fp32")["a"] for _ in range(2))
+    first, second = (predict.tag(tagger, predict.Pool({"a": given}), "fp32")["a"] for _ in range(2))
     assert np.array_equal(first, second)
     assert all(parameter.grad is None for parameter in tagger.parameters())
 
@@ -231,7 +235,7 @@ def test_bfloat16_tags_every_word_too(encoders: tiny.Folders) -> None:
     encoder = encoders.load("xlmr")
     tagger = tiny.tagger_for(encoder)
     given = encoded(encoder, corpus())
-    full, half = (predict.tag(tagger, {"a": given}, precision)["a"] for precision in ("fp32", "bf16"))
+    full, half = (predict.tag(tagger, predict.Pool({"a": given}), precision)["a"] for precision in ("fp32", "bf16"))
     assert half.shape == full.shape
     assert (half == full).mean() > 0.8
 
@@ -286,7 +290,7 @@ def test_every_word_of_a_sample_of_every_real_file_gets_one_tag(
     samples = {str(path): nerfiles.sample(path) for path in nerfiles.paths(nerdata)}
     sentences = {name: [*found[:8], *found[nerfiles.FIRST :]] for name, found in samples.items()}
     given = {name: encoded(encoder, some) for name, some in sentences.items()}
-    tags = predict.tag(never_outside(tiny.tagger_for(encoder)), given, "fp32")
+    tags = predict.tag(never_outside(tiny.tagger_for(encoder)), predict.Pool(given), "fp32")
     for name, some in sentences.items():
         assert len(tags[name]) == sum(map(len, some))
         assert np.array_equal(tags[name] == 0, given[name].pieces == 0)
@@ -306,7 +310,7 @@ def test_every_word_of_every_real_file_gets_one_tag(kind: str, nerdata: Path, tm
     for path in files:
         some = nerfiles.sentences(path)
         given = encoded(encoder, some)
-        tags = predict.tag(tagger, {"all": given}, "fp32")["all"]
+        tags = predict.tag(tagger, predict.Pool({"all": given}), "fp32")["all"]
         assert len(tags) == sum(map(len, some))
         assert np.array_equal(tags == 0, given.pieces == 0)
         sentences, words = sentences + len(some), words + len(tags)

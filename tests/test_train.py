@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +13,14 @@ import tiny
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn.utils.rnn import pad_sequence
 from transformers import get_linear_schedule_with_warmup
 
-from xner_bench import batches, encode
+from xner_bench import batches, encode, vocabulary
 from xner_bench.method import Method
 from xner_bench.methods.slicer import Slicer
 from xner_bench.methods.standard import Standard
 from xner_bench.train import Diverged, Step, fit, groups, linear_schedule
-from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,8 +59,10 @@ def corpus(encoder: Encoder, sentences: int = 24) -> tuple[Encoded, NDArray[np.i
 
 
 def transformers_model(encoder: Encoder, tagger: Tagger) -> Any:
-    """transformers' own model with the tagger's weights, no dropout."""
-    whole = copy.deepcopy(encoder.whole)
+    """transformers' own model with the tagger's weights, its own attention and products, no dropout."""
+    whole = type(encoder.whole)(copy.deepcopy(encoder.config))
+    whole.load_state_dict(encoder.whole.state_dict())
+    whole.set_attn_implementation("sdpa")
     linear = tagger.head.as_linear()
     assert linear is not None
     whole.classifier.load_state_dict(linear.state_dict())
@@ -78,19 +81,30 @@ def without_dropout(encoder: Encoder) -> Encoder:
     return encoder
 
 
-def labelled(batch: batches.Batch, gold: NDArray[np.int64]) -> dict[str, torch.Tensor]:
-    """A batch of one block as people feed it to transformers: padded, -100 where a subword has no label."""
-    [block] = batch.blocks
-    labels = torch.full((block.ids.numel(),), -100)
-    places = torch.arange(len(labels)) if block.take is None else block.take
-    labels[places[batch.first]] = torch.from_numpy(gold[batch.word])
-    mask = torch.ones_like(block.ids) if block.mask is None else block.mask
-    return {"input_ids": block.ids, "attention_mask": mask, "labels": labels.view_as(block.ids)}
+def labelled(batch: batches.Batch, gold: NDArray[np.int64], pad: int) -> dict[str, torch.Tensor]:
+    """A batch as people feed it to transformers: padded, -100 where a subword has no label."""
+    labels = torch.full_like(batch.ids, -100)
+    labels[batch.first] = torch.from_numpy(gold[batch.word])
+    bounds = pairwise(batch.subwords.tolist())
+    rows = [(batch.ids[start:end], labels[start:end]) for start, end in bounds]
+    ids, mask, tags = (
+        pad_sequence(given, batch_first=True, padding_value=filler)
+        for given, filler in (
+            ([own for own, _ in rows], pad),
+            ([torch.ones_like(own) for own, _ in rows], 0),
+            ([own for _, own in rows], -100),
+        )
+    )
+    return {"input_ids": ids, "attention_mask": mask, "labels": tags}
 
 
 def fitted(tagger: Tagger, method: Method, encoder: Encoder, training: Training, seed: int = SEED) -> list[list[Step]]:
+    """Train as a run does, with a compact vocabulary; the encoder has its whole one again afterwards."""
     encoded, gold = corpus(encoder)
-    return list(fit(tagger, method, encoded, gold, training, seed, encoder.pad, SILENT))
+    assert vocabulary.compact(encoder.transformer, np.unique(encoded.ids), tagger.layout, encoder.room)
+    steps = list(fit(tagger, method, encoded, gold, training, seed))
+    vocabulary.expand(encoder.transformer)
+    return steps
 
 
 def drawn(encoder: Encoder, training: Training) -> Iterator[dict[str, torch.Tensor]]:
@@ -99,8 +113,8 @@ def drawn(encoder: Encoder, training: Training) -> Iterator[dict[str, torch.Tens
     generator = torch.Generator().manual_seed(SEED)
     every = training.subword_labels == "all"
     for _ in range(training.epochs):
-        for batch in batches.shuffled(encoded, training.batch_size, generator, every, encoder.pad, filled=0.0):
-            yield labelled(batch, gold)
+        for [batch] in batches.shuffled(encoded, training.batch_size, generator, every, budget=10_000):
+            yield labelled(batch, gold, encoder.pad)
 
 
 def same_weights(tagger: Tagger, theirs: Any) -> None:
@@ -123,9 +137,8 @@ def test_the_loss_is_that_of_transformers(kind: str, every_subword: bool, encode
     theirs = transformers_model(encoder, tagger).eval()
     encoded, gold = corpus(encoder)
     everything = np.arange(encoded.n_windows)
-    rectangle = batches.lay_out(encoded, everything, every_subword, encoder.pad, filled=0.0)
-    given_to_them = labelled(rectangle, gold)
-    batch = batches.lay_out(encoded, everything, every_subword, encoder.pad)
+    batch = batches.lay_out(encoded, everything, every_subword)
+    given_to_them = labelled(batch, gold, encoder.pad)
     assert (given_to_them["labels"] >= 0).sum() == len(batch.first)
     with torch.inference_mode():
         ours = tagger.loss(batch, torch.from_numpy(gold)[batch.word])
@@ -144,8 +157,8 @@ def test_labels_are_those_that_run_ner_makes(encoders: tiny.Folders) -> None:
     expected = [
         -100 if at is None or at == previous else int(gold[at]) for at, previous in zip(ids, before, strict=True)
     ]
-    batch = batches.lay_out(encoded, np.array([0]), False, encoder.pad)
-    given_to_them = labelled(batch, gold)
+    batch = batches.lay_out(encoded, np.array([0]), False)
+    given_to_them = labelled(batch, gold, encoder.pad)
     assert given_to_them["input_ids"][0].tolist() == tokens["input_ids"]
     assert given_to_them["labels"][0].tolist() == expected
 
@@ -244,7 +257,7 @@ def test_a_loss_that_is_no_number_stops_training_at_its_step(lr: float, encoders
     tagger = tiny.tagger_for(encoder, Standard())
     encoded, gold = corpus(encoder)
     training = tiny.training(warmup=0.0, epochs=2).model_copy(update={"lr": lr})
-    steps = fit(tagger, Standard(), encoded, gold, training, SEED, encoder.pad, SILENT)
+    steps = fit(tagger, Standard(), encoded, gold, training, SEED)
     total = 2 * math.ceil(len(batches.with_words(encoded, False)) / 4)
     with pytest.raises(Diverged, match=rf"^the loss of step 2 of {total} is (nan|inf); try a lower --lr than"):
         next(steps)
@@ -257,7 +270,7 @@ def test_words_that_nobody_sees_do_not_spoil_the_loss(encoders: tiny.Folders) ->
     encoded = encode.encode([("\u200e",), ("Kan" * 30,), ("Kano", "\ufeff"), ("Lagos",)], tiny.subwords(encoder, 16))
     assert len(batches.with_words(encoded, every_subword=False)) == 3 < encoded.n_windows
     training = tiny.training(batch_size=1)
-    epochs = list(fit(tagger, Standard(), encoded, tiny.gold(encoded), training, SEED, encoder.pad, SILENT))
+    epochs = list(fit(tagger, Standard(), encoded, tiny.gold(encoded), training, SEED))
     assert [len(epoch) for epoch in epochs] == [3, 3]
 
 
@@ -305,7 +318,7 @@ def test_epochs_are_handed_over_as_they_end(encoders: tiny.Folders) -> None:
     epochs, weights = [], []
     CALLS.clear()
     encoded, gold = corpus(encoder)
-    for epoch in fit(tagger, HeadOnly(), encoded, gold, training, SEED, encoder.pad, SILENT):
+    for epoch in fit(tagger, HeadOnly(), encoded, gold, training, SEED):
         epochs.append(epoch)
         weights.append(next(tagger.head.parameters()).detach().clone())
         tagger.eval()  # as scoring dev does; the next epoch must train again

@@ -188,7 +188,7 @@ def subwords(encoder: Encoder, length: int = LENGTH) -> SubwordEncoder:
 
 def tagger_for(encoder: Encoder, method: Method | None = None, seed: int = 1, dropout: float = 0.1) -> Tagger:
     """A tagger whose random head says every tag now and then."""
-    built = tagger.build(encoder.transformer, encoder.sizes(dropout), method or Method(), TAGS, seed)
+    built = tagger.build(encoder.transformer, encoder.sizes(dropout), method or Method(), TAGS, seed, encoder.layout())
     return built.eval()
 
 

@@ -122,6 +122,13 @@ class RunCommand(click.Command):
     help="cpu, cuda, cuda:1, ...; auto takes a GPU where there is one.",
 )
 @click.option(
+    "--subwords-at-once",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="A batch with more subwords is computed in parts, with the same loss: for little memory.  [default: 4,096 on "
+    "a CPU, 32,768 on a GPU]",
+)
+@click.option(
     "--allow-missing",
     is_flag=True,
     help="Go on without the targets and splits that are not here; they are recorded.",
@@ -142,6 +149,7 @@ def run(
     data_root: Path | None,
     catalogue: tuple[Path, ...],
     device: str,
+    subwords_at_once: int | None,
     allow_missing: bool,
     keep_checkpoint: bool,
     **given: Any,
@@ -171,6 +179,7 @@ def run(
         data_root=data_root,
         catalogue=catalogue,
         device=device,
+        subwords_at_once=subwords_at_once,
         allow_missing=allow_missing,
         keep_checkpoint=keep_checkpoint,
     )
@@ -249,20 +258,26 @@ def _show_run(done: Run, execution: Execution, known: Catalogue) -> None:
 
 def _flags(settings: RunSettings, execution: Execution, known: Catalogue) -> tuple[str, str]:
     """The flags that a further command needs: where results and cards are, and which set-up of a run it was."""
+    from xner_bench import device
+
     suite = known.suite(settings.suite)
+    usual = {
+        **suite.training,
+        "precision": device.precision_for(device.choose(execution.device), suite.training["precision"]),
+    }
     own: list[tuple[str, object, object]] = [  # flag, what this run has, what it has without the flag
         ("suite", settings.suite, DEFAULT_SUITE),
         ("encoder", settings.encoder, suite.encoder),
         ("source", settings.source, suite.source),
-        ("seed", settings.seed, suite.training["seed"]),
-        *((name, value, suite.training[name]) for name, value in settings.training.model_dump().items()),
+        ("seed", settings.seed, usual["seed"]),
+        *((name, value, usual[name]) for name, value in settings.training.model_dump().items()),
         ("data-root", execution.data_root, None),
         ("device", execution.device, "auto"),
     ]
     if not execution.allow_missing:  # else the targets may be what is left of them
         own.append(("targets", ",".join(settings.targets), ",".join(suite.targets)))
     where = [("results", path) for path in (execution.results,) if path != Path("results")]
-    same = [(name, "none" if value is None else value) for name, value, usual in own if value != usual]
+    same = [(name, "none" if value is None else value) for name, value, default in own if value != default]
     missing = " --allow-missing" if execution.allow_missing else ""
     return _argv([*where, *(("catalogue", path) for path in execution.catalogue)]), _argv(same) + missing
 

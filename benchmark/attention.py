@@ -19,6 +19,8 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from xner_bench.windows import Attention, Plan
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,13 +29,30 @@ if TYPE_CHECKING:
 # Shapes: T subwords of a row, H heads, F features of a head; a group has R rows of L places.
 
 NAME = "xner_packed"
-ROW: ContextVar[tuple[Group, ...] | None] = ContextVar("xner_packed_row", default=None)
+
+
+class Row:
+    """The row that an encoder is given: its groups of windows, and how they are gathered."""
+
+    def __init__(self, groups: tuple[Group, ...]) -> None:
+        self.groups = groups
+        self.plans: dict[tuple[int, int | None], Plan] = {}
+
+    def plan(self, heads: int, sliding_window: int | None) -> Plan:
+        """Made once for all layers that are alike."""
+        wanted = (heads, sliding_window)
+        if wanted not in self.plans:
+            self.plans[wanted] = Plan(self.groups, *wanted)
+        return self.plans[wanted]
+
+
+ROW: ContextVar[Row | None] = ContextVar("xner_packed_row", default=None)
 
 
 @contextmanager
 def packed(groups: tuple[Group, ...]) -> Iterator[None]:
     """While this lasts, encoders that use NAME are given one row in which these groups follow one another."""
-    token = ROW.set(groups)
+    token = ROW.set(Row(groups))
     try:
         yield
     finally:
@@ -56,21 +75,51 @@ def attend(
     `sliding_window`: a subword sees those less than this many places away. Raises NotImplementedError for what a
     packed row cannot have, so that the comparison at the start finds it.
     """
-    groups = ROW.get()
-    if groups is None:
+    row = ROW.get()
+    if row is None:
         out: tuple[Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout, scaling, **rest
         )
         return out
     if rest.get("position_bias") is not None or rest.get("softcap") is not None:
         raise NotImplementedError("attention with a bias by position, or capped")
-    # (T, H, F): cut once, so that the gradient is put together once
+    q, k, v = (given[0].transpose(0, 1) for given in (query, key, value))  # (T, H, F)
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if query.device.type == "cpu" and torch.is_grad_enabled():
+        return _written_out(q, k, v, row, dropout, scale, sliding_window)[None], None
+    return _by_group(q, k, v, row.groups, dropout, scale, sliding_window)[None], None
+
+
+def _written_out(
+    query: Tensor, key: Tensor, value: Tensor, row: Row, dropout: float, scale: float, sliding_window: int | None
+) -> Tensor:
+    """Three times (T, H, F) to (T, H, F): see `windows`. In fp32, as products so small gain nothing in less."""
+    shape, heads = query.shape, query.shape[1]
+    several = heads // key.shape[1]  # queries' heads that share one of the keys' and values'
+    if several > 1:
+        key, value = (given.repeat_interleave(several, 1) for given in (key, value))
+    flat = (given.reshape(-1, shape[-1]).float() for given in (query, key, value))
+    out: Tensor = Attention.apply(*flat, row.plan(heads, sliding_window), scale, dropout)  # type: ignore[no-untyped-call]
+    return out.view(shape).to(query.dtype)
+
+
+def _by_group(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    groups: tuple[Group, ...],
+    dropout: float,
+    scale: float,
+    sliding_window: int | None,
+) -> Tensor:
+    """Three times (T, H, F) to (T, H, F), with torch's attention for each group."""
+    # Cut once, so that the gradient is put together once.
     sizes = [group.rows * group.length if group.places is None else len(group.places) for group in groups]
-    parts = zip(*(given[0].transpose(0, 1).split(sizes) for given in (query, key, value)), strict=True)
+    parts = zip(*(given.split(sizes) for given in (query, key, value)), strict=True)
     done = [
-        _group(q, k, v, group, dropout, scaling, sliding_window) for group, (q, k, v) in zip(groups, parts, strict=True)
+        _group(q, k, v, group, dropout, scale, sliding_window) for group, (q, k, v) in zip(groups, parts, strict=True)
     ]
-    return torch.cat(done)[None], None
+    return torch.cat(done)
 
 
 def _group(
@@ -79,7 +128,7 @@ def _group(
     value: Tensor,
     group: Group,
     dropout: float,
-    scaling: float | None,
+    scale: float,
     sliding_window: int | None,
 ) -> Tensor:
     """One group's windows: three times (t, H, F) to (t, H, F), t being its real subwords."""
@@ -89,7 +138,7 @@ def _group(
         _rectangle(value, group),
         attn_mask=_mask(group, sliding_window, query.device),
         dropout_p=dropout,
-        scale=scaling,
+        scale=scale,
         enable_gqa=query.shape[1] != key.shape[1],
     )
     flat = out.transpose(1, 2).flatten(0, 1)  # (R, H, L, F) to (R L, H, F)

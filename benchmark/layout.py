@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xner_bench import attention, batches, device
+from xner_bench import attention, batches
 from xner_bench.encode import Encoded
 from xner_bench.watch import SILENT
 
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 # Shapes: T subwords of a batch, D features of a state; a group has R rows of L places.
 
-# A window is in one group with a longer one if it is at least this share of its length. A CPU's time goes with the
-# places that are computed, a GPU's with the number of calls.
-FILLED = {"cpu": 1.0, "cuda": 0.25}
-FILLED_PADDED = {"cpu": 0.75, "cuda": 0.25}
 AGREE = 1e-4  # of the largest state; sums in another order differ by 1e-6, a wrong layout by 1e-1
 
 
@@ -37,10 +33,6 @@ class Layout(NamedTuple):
     packed: bool
     offset: int  # what the first position of a window is called; encoders of the RoBERTa kind begin at padding_idx + 1
     pad: int  # subword id of padding
-
-    def filled(self, where: torch.device) -> float:
-        """How alike the lengths of a group must be, from 0 (not at all) to 1 (equal)."""
-        return device.of_kind(FILLED if self.packed else FILLED_PADDED, where)
 
 
 def states(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Measured (tests/speed/predict.py --budgets): larger ones gain nothing on a CPU and cost memory.
 SUBWORDS_A_BATCH = {"cpu": 1_024, "cuda": 65_536}
+# How alike the lengths of a group are: among many windows there are enough of equal length, which need no mask.
+FILLED = {"cpu": 1.0, "cuda": 0.25}
 
 
 class Pool:
@@ -69,8 +71,8 @@ def tag(
         return {}
     tagger.eval()
     best = np.zeros(len(pool.joined.ids), np.int64)
-    budget = device.of_kind(SUBWORDS_A_BATCH, tagger.device)
-    laid_out = batches.by_length(pool.joined, pool.windows, budget, pool.every_subword, tagger.filled)
+    budget, filled = device.of_kind(SUBWORDS_A_BATCH, tagger.device), device.of_kind(FILLED, tagger.device)
+    laid_out = batches.by_length(pool.joined, pool.windows, budget, pool.every_subword, filled)
     with watch.stage(what, len(pool.windows)) as advance, device.autocast(tagger.device, precision):
         for batch in laid_out:
             best[batch.place] = tagger.decode(batch.to(tagger.device)).cpu().numpy()

@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+# Weights with fewer elements gain nothing, and a call from here costs more than one of torch's own (measured).
+LARGE = 2**18
+
 # Shapes: N rows, I features in, O features out.
 
 
@@ -61,8 +64,8 @@ class OneDnnLinear(nn.Linear):
 
 
 def install(transformer: nn.Module) -> None:
-    """Let all linear layers of an encoder compute this way; weights, names and checkpoints stay as they are."""
+    """Let an encoder's large linear layers compute this way; weights, names and checkpoints stay as they are."""
     if available():
         for module in transformer.modules():
-            if type(module) is nn.Linear:
+            if type(module) is nn.Linear and module.weight.numel() >= LARGE:
                 module.__class__ = OneDnnLinear

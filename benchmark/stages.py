@@ -100,6 +100,7 @@ def prepare(ready: Plan, store: Store, watch: Watch) -> Work:
     """Load the encoder, put the head on it, and encode every corpus. Nothing is recorded yet."""
     start = monotonic()
     device.make_deterministic(ready.device)
+    device.keep_memory()
     encoder = Encoder(ready.pretrained, ready.tag_names)
     settings = ready.settings
     sizes = encoder.sizes(settings.training.dropout)

@@ -34,11 +34,6 @@ class Tagger(nn.Module):
     def device(self) -> torch.device:
         return next(self.transformer.parameters()).device
 
-    @property
-    def filled(self) -> float:
-        """How alike the lengths of windows must be that a batch groups."""
-        return self.layout.filled(self.device)
-
     def loss(self, batch: Batch, tags: Tensor) -> Tensor:
         """Scalar loss of a batch; `tags` (W,) as in `batch.first`."""
         loss: Tensor = self.head.loss(self.states(batch), tags)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import operator
 import subprocess
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import nerfiles
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +19,8 @@ from xner_bench.score import NOTHING, Counts, Spans, count, macro_f1, micro, spa
 from xner_bench.tags import tag_names
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from xner_bench.score import Reading
@@ -109,9 +113,9 @@ def test_spans_are_those_of_seqeval(reading: Reading, sentences: Tags) -> None:
 
 @pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize("valid", [True, False])
-def test_thousands_of_random_sentences_score_as_with_seqeval(reading: Reading, valid: bool) -> None:
+def test_a_thousand_random_sentences_score_as_with_seqeval(reading: Reading, valid: bool) -> None:
     draw = np.random.default_rng(11)
-    lengths = draw.integers(0, 25, 3_000)
+    lengths = draw.integers(0, 25, 1_000)
     gold = [well_formed(draw, int(length)) for length in lengths] if valid else random_corpus(draw, lengths)
     predicted = random_corpus(draw, lengths, like=gold)
     assert found(gold, reading) == theirs(gold, reading)
@@ -126,6 +130,79 @@ def test_thousands_of_random_sentences_score_as_with_seqeval(reading: Reading, v
         assert (one.precision, one.recall, one.f1, one.support) == pytest.approx(row)
     macro = seqeval_scores(named(gold), named(predicted), reading, "macro")[2]
     assert macro_f1(dict(zip(TYPES, counted, strict=True))) == pytest.approx(macro)
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_a_hundred_thousand_random_sequences_score_as_with_seqeval(reading: Reading) -> None:
+    draw = np.random.default_rng(5)
+    bounds = np.concatenate(([0], np.cumsum(draw.integers(0, 7, 100_000))))
+    gold, predicted = (random_runs(draw, int(bounds[-1])) for _ in range(2))
+    gold = repaired(gold, bounds, upto=75_000)
+    predicted = repaired(np.where(draw.random(len(gold)) < 0.75, gold, predicted), bounds, upto=50_000)
+    assert_scored_as_with_seqeval(split(gold, bounds), split(predicted, bounds), reading)
+
+
+def random_runs(draw: np.random.Generator, length: int) -> NDArray[np.int64]:
+    """Random tags whose types come in runs of one to three words, two in three of them I-."""
+    kinds = np.repeat(draw.integers(-1, len(TYPES), length), draw.integers(1, 4, length))[:length]
+    return np.where(kinds < 0, 0, 2 * kinds + 1 + (draw.random(length) < 2 / 3))
+
+
+def repaired(tags: NDArray[np.int64], bounds: NDArray[np.int64], upto: int) -> NDArray[np.int64]:
+    """Well-formed in the first `upto` sentences: an I- without its type before it becomes B-."""
+    kinds = (tags - 1) // 2
+    before = np.concatenate(([-1], kinds[:-1]))
+    before[bounds[:-1][bounds[:-1] < len(tags)]] = -1
+    orphan = (tags > 0) & (tags % 2 == 0) & (kinds != before)
+    return tags - (orphan & (np.arange(len(tags)) < bounds[upto]))
+
+
+def split(tags: NDArray[np.int64], bounds: NDArray[np.int64]) -> Tags:
+    """Tags end to end as a list for each sentence."""
+    whole, places = tags.tolist(), bounds.tolist()
+    return [whole[start:end] for start, end in pairwise(places)]
+
+
+def assert_scored_as_with_seqeval(gold: Tags, predicted: Tags, reading: Reading) -> None:
+    """The same entities, and so the same counts by type."""
+    true, guessed = theirs(gold, reading), theirs(predicted, reading)
+    assert found(gold, reading) == true
+    assert found(predicted, reading) == guessed
+    counts = ours(gold, predicted, reading)
+    for kind, counted in enumerate(counts):
+        t, g = ({span for span in of if span[2] == kind} for of in (true, guessed))
+        assert counted == (len(t & g), len(g - t), len(t - g))
+
+
+# WikiANN's Japanese has hundreds of orphan I-, MasakhaNER has dates and sentences of hundreds of words.
+REAL = ("wikiann/en/test.tsv", "wikiann/ja/dev.tsv", "masakhaner/pcm/dev.txt", "masakhaner/yor/test.txt")
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("name", REAL)
+def test_real_files_score_as_with_seqeval(name: str, reading: Reading, nerdata: Path) -> None:
+    gold = real_tags(nerdata / name)[:3_000]
+    predicted = random_corpus(np.random.default_rng(3), np.array([len(tags) for tags in gold]), like=gold)
+    assert_scored_as_with_seqeval(gold, predicted, reading)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("reading", READINGS)
+def test_every_real_file_scores_as_with_seqeval(reading: Reading, nerdata: Path) -> None:
+    for path in nerfiles.paths(nerdata):
+        gold = real_tags(path)
+        predicted = random_corpus(np.random.default_rng(3), np.array([len(tags) for tags in gold]), like=gold)
+        assert_scored_as_with_seqeval(gold, predicted, reading)
+
+
+def real_tags(path: Path) -> Tags:
+    """The tags of a file as they are spelt there, unrepaired."""
+    ids = {name: number for number, name in enumerate(NAMES)}
+    ends = (
+        [line.rpartition("\t" if path.suffix == ".tsv" else " ")[2] for line in block.split("\n")]
+        for block in nerfiles.blocks(path)
+    )
+    return [[ids[tag] for tag in tags] for tags in ends]
 
 
 @pytest.mark.parametrize("reading", READINGS)

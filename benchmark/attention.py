@@ -83,7 +83,9 @@ def attend(
         return out
     if rest.get("position_bias") is not None or rest.get("softcap") is not None:
         raise NotImplementedError("attention with a bias by position, or capped")
-    q, k, v = (given[0].transpose(0, 1) for given in (query, key, value))  # (T, H, F)
+    if value.shape[-1] != query.shape[-1]:
+        raise NotImplementedError("values of another size than queries")
+    q, k, v = (given.squeeze(0).transpose(0, 1) for given in (query, key, value))  # (T, H, F)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if query.device.type == "cpu" and torch.is_grad_enabled():
         return _written_out(q, k, v, row, dropout, scale, sliding_window)[None], None

@@ -29,7 +29,7 @@ import torch  # noqa: E402
 from xner_bench.errors import XnerError  # noqa: E402
 
 # Bytes: blocks of this size and more are asked from the system each time; as much may lie free before it is given back.
-KEPT = 2**30
+KEPT = 2**31 - 1  # mallopt takes a C int
 USUAL = (2**25, 2**26)  # what glibc's own adjusting comes to, once large blocks have been freed
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from xner_bench import dropout
 from xner_bench.head import States
 from xner_bench.layout import states
 
@@ -56,4 +57,6 @@ def build(
     """Put a method's head on an encoder; the head's first weights follow from the seed alone."""
     torch.manual_seed(seed)
     head = method.head(sizes, tags)
-    return Tagger(transformer, head, method.layers(sizes.depth), sizes.depth, layout)
+    tagger = Tagger(transformer, head, method.layers(sizes.depth), sizes.depth, layout)
+    dropout.install(tagger)
+    return tagger

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
+from xner_bench.dropout import mask
+
 if TYPE_CHECKING:
     from xner_bench.batches import Group
 
@@ -92,7 +94,7 @@ class Attention(torch.autograd.Function):
         p, out = q.new_empty(plan.scores), torch.empty_like(v)
         for span in plan.spans:
             torch.softmax(_scores(q, k, span, scale), -1, out=_square(p, span))
-        drop = torch.empty_like(p).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
+        drop = mask(p, dropout) if dropout else None
         weights = p if drop is None else p * drop
         for span in plan.spans:
             torch.bmm(_square(weights, span), _rows(v, span), out=_rows(out, span))

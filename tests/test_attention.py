@@ -157,7 +157,7 @@ def test_dropout_drops_as_often_as_asked_and_keeps_the_mean(filled: float) -> No
     kept = found[0, :, :, 0]  # (T, H)
     assert ((kept.mean(1) - 1).abs() < 5 * kept.std(1) / heads**0.5).all()
     alone = kept[-1]  # a window of one subword sees itself, or nothing
-    assert alone.unique().tolist() == pytest.approx([0.0, 1 / (1 - chance)])
+    assert alone.unique().tolist() == pytest.approx([0.0, 1 / (1 - chance)], rel=1e-4)  # chances have 16 bits
     assert float((alone == 0).double().mean()) == pytest.approx(chance, abs=0.05)
 
 

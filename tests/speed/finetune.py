@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 STEPS = {"base": 8, "small_384": 16, "mini": 32}  # of a round
 SMALL = ("small_384", "mini")
+KEYS = ("ratio_fp32", "ratio_bf16", "gemm_share", "gemm_share_of_fastest")  # at the large shape
 
 
 def main() -> None:
@@ -41,7 +42,13 @@ def main() -> None:
     asked = arguments()
     data = sentences.english("train")
     settings(asked, data)
-    figures: dict[str, Any] = {"ratio_fp32": None, "ratio_bf16": None, "gemm_share": None, "small": {}}
+    figures: dict[str, Any] = {
+        "ratio_fp32": None,
+        "ratio_bf16": None,
+        "gemm_share": None,
+        "gemm_share_of_fastest": None,
+        "small": {},
+    }
     for shape in ("base", *SMALL) if asked.shape == "all" else (asked.shape,):
         with tempfile.TemporaryDirectory() as scratch:
             measured = measure(shape, Path(scratch), choose(data, 1 + (asked.steps or STEPS[shape])), asked)
@@ -133,9 +140,10 @@ def widths(features: list[dict[str, list[int]]]) -> list[int]:
 def ratios(measured: dict[str, NDArray[np.float64]], precisions: Sequence[str]) -> dict[str, float]:
     """The figures of a shape."""
     trainer, ours = measured["Trainer fp32"], measured["ours fp32"]
-    share = min(rounds.median_round(measured[f"GEMM {way}"]) for way in gemm.ways()) / rounds.median_round(ours)
+    shares = {way: rounds.median_round(measured[f"GEMM {way}"]) / rounds.median_round(ours) for way in gemm.ways()}
     faster = {f"ratio_{name}": rounds.ratio(trainer, measured[f"ours {name}"]) for name in precisions}
-    return {**faster, "gemm_share": round(share, 3)}
+    best = min(shares.values())  # of the faster of both: the strict limit
+    return {**faster, "gemm_share": round(shares["torch"], 3), "gemm_share_of_fastest": round(best, 3)}
 
 
 def report(

@@ -123,6 +123,11 @@ def lay_out(encoded: Encoded, windows: NDArray[np.int64], every_subword: bool, f
     )
 
 
+def alone(batch: Batch) -> tuple[Group, ...]:
+    """The batch's windows, each a group of its own."""
+    return tuple(Group(1, length, None) for length in batch.subwords.diff().tolist())
+
+
 def _longest_first(encoded: Encoded, windows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     length = encoded.windows[windows + 1] - encoded.windows[windows]
     order = np.argsort(-length, kind="stable")

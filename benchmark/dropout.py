@@ -14,7 +14,7 @@ BITS = 16  # p is rounded to this many; the scale is that of the rounded one, so
 
 
 def mask(like: Tensor, p: float) -> Tensor:
-    """What a tensor is multiplied by: 0 where it is dropped, with probability p, and else 1 / (1 - p)."""
+    """What a tensor is multiplied by: 0 where it is dropped, with probability p below 1, and else 1 / (1 - p)."""
     number, levels = like.numel(), 2**BITS
     source = np.random.SFC64(int(torch.randint(2**63 - 1, ())))
     drawn = torch.from_numpy(source.random_raw(-(-number * BITS // 64)).view(np.int16))[:number]
@@ -27,7 +27,7 @@ class FastDropout(nn.Dropout):
     """Drops elements of its input, of any shape, in training."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0.0 or x.device.type != "cpu":
+        if not self.training or self.p in (0.0, 1.0) or x.device.type != "cpu":
             return super().forward(x)
         return x * mask(x, self.p)
 

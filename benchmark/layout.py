@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from xner_bench import attention, batches
 from xner_bench.encode import Encoded
+from xner_bench.errors import XnerError
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Layout(NamedTuple):
     packed: bool
     offset: int  # what the first position of a window is called; encoders of the RoBERTa kind begin at padding_idx + 1
     pad: int  # subword id of padding
+    padding: bool = True  # whether padding beside it leaves a window as it is
 
 
 def states(
@@ -43,10 +45,11 @@ def states(
         with attention.packed(batch.groups):
             row = {"input_ids": batch.ids[None], "position_ids": batch.positions[None] + layout.offset}
             return _flat(transformer, row, layers, depth)
-    sizes = [group.rows * group.length if group.places is None else len(group.places) for group in batch.groups]
+    groups = batch.groups if layout.padding else batches.alone(batch)
+    sizes = [group.rows * group.length if group.places is None else len(group.places) for group in groups]
     by_group = [
         _padded(transformer, ids, group, layers, depth, layout.pad)
-        for ids, group in zip(batch.ids.split(sizes), batch.groups, strict=True)
+        for ids, group in zip(batch.ids.split(sizes), groups, strict=True)
     ]
     return by_group[0] if len(by_group) == 1 else tuple(torch.cat(parts) for parts in zip(*by_group, strict=True))
 
@@ -74,34 +77,61 @@ def _flat(transformer: nn.Module, given: dict[str, Tensor], layers: tuple[int, .
 def choose(transformer: Any, pad: int, room: int, watch: Watch = SILENT) -> Layout:
     """Pack if a few windows of different lengths, packed in one row, have the states that each of them has alone.
 
-    `room`: subwords that the encoder takes at most. Leaves the encoder with the attention function that fits.
+    `room`: subwords that the encoder takes at most. Leaves the encoder with the attention function that fits. An
+    encoder that cannot be run on subwords alone is an XnerError.
     """
-    padded = Layout(False, 0, pad)
+    kind = transformer.config.model_type
     packed = Layout(True, _first_position(transformer), pad)
-    before = transformer.config._attn_implementation
     with probing(transformer):
+        corpus, alone = _alone(transformer, pad, room)
+        if _packs(transformer, corpus, alone, packed):
+            return packed
+        padded = Layout(False, 0, pad)
+        if _agree(_together(transformer, corpus, padded, filled=0.0), alone):
+            watch.note(
+                f"encoders of type {kind!r} cannot be packed: their sentences are padded to like lengths (slower)"
+            )
+            return padded
+    watch.note(f"encoders of type {kind!r} can be neither packed nor padded: each sentence goes alone (much slower)")
+    return padded._replace(padding=False)
+
+
+def _alone(transformer: Any, pad: int, room: int) -> tuple[Encoded, Tensor]:
+    """A few windows, and the states that each of them has alone (T, D)."""
+    try:
         corpus = _windows(transformer, pad, room)
-        alone = torch.cat([_last(transformer, corpus, [at], padded) for at in range(corpus.n_windows)])
-        try:
-            transformer.set_attn_implementation(attention.NAME)
-            together = _last(transformer, corpus, range(corpus.n_windows), packed)
-            if (together - alone).abs().max() <= AGREE * alone.abs().max():
-                return packed
-        except Exception:  # an encoder may take offence at a packed row in any way; what is padded works everywhere
-            pass
-        transformer.set_attn_implementation(before)
-    watch.note(
-        f"encoders of type {transformer.config.model_type!r} cannot be packed: "
-        "their sentences are padded to like lengths (the same numbers, more slowly)"
-    )
-    return padded
+        return corpus, _together(transformer, corpus, Layout(False, 0, pad, padding=False))
+    except Exception as error:  # whatever else it may want beside subwords
+        raise XnerError(
+            f"encoder of type {transformer.config.model_type!r} cannot be run on subwords alone "
+            f"({type(error).__name__}: {str(error).splitlines()[0]}); choose an encoder of text"
+        ) from error
+
+
+def _packs(transformer: Any, corpus: Encoded, alone: Tensor, packed: Layout) -> bool:
+    """Whether it does, in training's way of computing too; sets the attention function if so."""
+    before = transformer.config._attn_implementation
+    try:
+        transformer.set_attn_implementation(attention.NAME)
+        with torch.enable_grad():
+            in_training = _together(transformer, corpus, packed)
+        if _agree(in_training, alone) and _agree(_together(transformer, corpus, packed), alone):
+            return True
+    except Exception:  # an encoder may take offence at a packed row in any way
+        pass
+    transformer.set_attn_implementation(before)
+    return False
+
+
+def _agree(found: Tensor, alone: Tensor) -> bool:
+    return bool((found - alone).abs().max() <= AGREE * alone.abs().max())
 
 
 def probe(transformer: Any, layout: Layout, room: int) -> Tensor:
     """The encoder's last states of a few windows of random subwords (T, D)."""
     with probing(transformer):
         corpus = _windows(transformer, layout.pad, room)
-        return _last(transformer, corpus, range(corpus.n_windows), layout)
+        return _together(transformer, corpus, layout)
 
 
 def _first_position(transformer: nn.Module) -> int:
@@ -123,9 +153,10 @@ def _windows(transformer: Any, pad: int, room: int) -> Encoded:
     return Encoded(ids, np.arange(len(ids)), bounds, bounds, 0)
 
 
-def _last(transformer: Any, corpus: Encoded, windows: Any, layout: Layout) -> Tensor:
-    batch = batches.lay_out(corpus, np.array(windows), every_subword=False)
-    return states(transformer, batch.to(transformer.device), (1,), 1, layout)[0]
+def _together(transformer: Any, corpus: Encoded, layout: Layout, filled: float = 1.0) -> Tensor:
+    """Last states of all windows in one batch (T, D)."""
+    batch = batches.lay_out(corpus, np.arange(corpus.n_windows), every_subword=False, filled=filled)
+    return states(transformer, batch.to(transformer.device), (1,), 1, layout)[0].detach()
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from transformers import BertModel
 
 from xner_bench import attention, batches, layout
 from xner_bench.batches import Group
+from xner_bench.errors import XnerError
 from xner_bench.methods.standard import Standard
 from xner_bench.train import Stepper
 
@@ -133,6 +134,36 @@ def test_half_precision_is_near(family: str) -> None:
         gradients.append(torch.cat([one.grad.flatten() for one in tagger.parameters() if one.grad is not None]))
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert torch.cosine_similarity(gradients[0], gradients[1], dim=0) > 0.98
+
+
+def test_an_encoder_that_padding_disturbs_takes_each_window_alone() -> None:
+    """FNet mixes all places of a row, padding too."""
+    torch.manual_seed(0)
+    made = transformers.FNetModel(
+        transformers.FNetConfig(
+            vocab_size=90, hidden_size=16, num_hidden_layers=2, intermediate_size=16, pad_token_id=1
+        )
+    ).eval()
+    watch = families.Notes()
+    way = layout.choose(made, pad=1, room=64, watch=watch)
+    assert (way.packed, way.padding) == (False, False)
+    assert watch.notes == [
+        "encoders of type 'fnet' can be neither packed nor padded: each sentence goes alone (much slower)"
+    ]
+    encoded = families.corpus()
+    one_by_one = [batches.lay_out(encoded, np.array([at]), False) for at in range(encoded.n_windows)]
+    found = {tuple(b.place.tolist()): layout.states(made, b, (2,), 2, way)[0][b.first] for b in one_by_one}
+    batch = families.everything(encoded, 0.25)
+    together = layout.states(made, batch, (2,), 2, way)[0][batch.first]
+    row = {place: at for at, place in enumerate(batch.place.tolist())}
+    for places, states_alone in found.items():
+        torch.testing.assert_close(together[[row[place] for place in places]], states_alone, rtol=0, atol=1e-5)
+
+
+def test_an_encoder_that_wants_more_than_subwords_is_one_line() -> None:
+    config = transformers.BrosConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
+    with pytest.raises(XnerError, match=r"^encoder of type 'bros' cannot be run on subwords alone \(.*\); choose"):
+        layout.choose(transformers.BrosModel(config), pad=0, room=64)
 
 
 def test_the_comparison_sees_a_sliding_window_that_is_meant_otherwise() -> None:

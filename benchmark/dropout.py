@@ -19,8 +19,8 @@ def mask(like: Tensor, p: float) -> Tensor:
     source = np.random.SFC64(int(torch.randint(2**63 - 1, ())))
     drawn = torch.from_numpy(source.random_raw(-(-number * BITS // 64)).view(np.int16))[:number]
     dropped = min(round(p * levels), levels - 1)
-    kept: Tensor = drawn >= dropped - levels // 2
-    return kept.to(like.dtype).mul_(levels / (levels - dropped)).view(like.shape)
+    kept = torch.ge(drawn, dropped - levels // 2, out=torch.empty(number, dtype=like.dtype))
+    return kept.mul_(levels / (levels - dropped)).view(like.shape)
 
 
 class FastDropout(nn.Dropout):

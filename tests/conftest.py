@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from xner_bench import files
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import tiny
 
 
@@ -20,6 +24,14 @@ def nerdata() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder}; set XNER_TEST_NERDATA")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is read from or written to the cache of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(files.CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -200,6 +200,31 @@ def test_equal_settings_give_equal_bits(small: Small, finished: Path, tmp_path: 
     assert len([path for path in (tmp_path / "runs").iterdir() if path.is_dir()]) == 2
 
 
+def test_arithmetic_is_settled_before_the_run_has_its_id(small: Small, tmp_path: Path) -> None:
+    """On a CPU `auto` is fp32, and so is fp16, which says so: one run, however it was asked for."""
+    plans = {p: call(*small.argv(tmp_path, "--dry-run", "--precision", p)) for p in ("fp32", "auto", "fp16", "bf16")}
+    assert plans["auto"].out == plans["fp16"].out == plans["fp32"].out != plans["bf16"].out
+    assert "precision=fp32" in plans["auto"].out
+
+
+def test_what_is_computed_at_once_is_no_part_of_the_id(small: Small, finished: Path, tmp_path: Path) -> None:
+    parts = call(*small.argv(tmp_path, "--subwords-at-once", 40, method="slicer"))
+    assert (parts.status, only(tmp_path).name) == (0, finished.name)
+    other = call(*small.argv(tmp_path, "--subwords-at-once", 0))
+    assert (other.status, len(other.err.strip().splitlines())) == (2, 1)
+
+
+def test_a_second_run_tokenizes_nothing(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XNER_CACHE", str(tmp_path / "cache"))
+    first = run(small.settings(seed=1), small.execution(tmp_path / "results"))
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "encoded").glob("*.encoded")}
+    assert kept
+    monkeypatch.setattr("xner_bench.encode.encode", None)
+    second = run(small.settings(seed=2), small.execution(tmp_path / "results"))
+    assert (first.state, second.state) == ("done", "done")
+    assert kept == {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "encoded").glob("*.encoded")}
+
+
 def test_where_things_lie_changes_no_number(own: Small, finished: Path, tmp_path: Path) -> None:
     """Another folder, another file format, another name of the encoder's folder: the same run."""
     path = own.data / "villages" / "sw" / "test.conll"

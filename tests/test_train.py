@@ -197,16 +197,24 @@ def test_training_is_the_usual_loop(kind: str, changed: dict[str, Any], encoders
     same_weights(tagger, theirs)
 
 
-def test_training_is_that_of_transformers_trainer(encoders: tiny.Folders, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlmr"])
+def test_training_is_that_of_transformers_trainer(kind: str, encoders: tiny.Folders, tmp_path: Path) -> None:
+    """The same losses to 1e-5, the same weights to 1e-6, rows of the embedding that no sentence uses included."""
     pytest.importorskip("accelerate")
     from transformers import Trainer, TrainingArguments
+
+    losses = []
 
     class GivenBatches(Trainer):
         def get_train_dataloader(self) -> Any:
             return torch.utils.data.DataLoader(data, batch_size=None)
 
-    training = tiny.training(batch_size=6, epochs=2, lr=2e-4)
-    encoder = without_dropout(encoders.load("bert"))
+        def training_step(self, *args: Any, **named: Any) -> torch.Tensor:
+            losses.append(super().training_step(*args, **named))
+            return losses[-1]
+
+    training = tiny.training(batch_size=6, epochs=2, lr=2e-3, weight_decay=0.1)
+    encoder = without_dropout(encoders.load(kind))
     tagger = tiny.tagger_for(encoder, Standard(), dropout=0.0)
     theirs = transformers_model(encoder, tagger)
     data = list(drawn(encoder, training))
@@ -224,9 +232,33 @@ def test_training_is_that_of_transformers_trainer(encoders: tiny.Folders, tmp_pa
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
+    before = encoder.transformer.get_input_embeddings().weight.detach().clone()
     GivenBatches(model=theirs, args=arguments, train_dataset=data).train()
-    fitted(tagger, Standard(), encoder, training)
+    steps = [step for epoch in fitted(tagger, Standard(), encoder, training) for step in epoch]
+    assert [step.loss for step in steps] == pytest.approx([loss.item() for loss in losses], rel=1e-5)
     same_weights(tagger, theirs)
+    used = np.unique(corpus(encoder)[0].ids)
+    unused = np.setdiff1d(np.arange(len(before)), used)
+    after = encoder.transformer.get_input_embeddings().weight.detach()
+    assert len(unused) > 20
+    assert float((after[unused] / before[unused]).nanmedian()) == pytest.approx(
+        math.prod(1 - step.learning_rate * training.weight_decay for step in steps), rel=1e-6
+    )
+
+
+def test_batches_computed_in_parts_train_the_same(encoders: tiny.Folders) -> None:
+    def losses(budget: int) -> list[float]:
+        encoder = without_dropout(encoders.load("roberta"))
+        tagger = tiny.tagger_for(encoder, Standard(), dropout=0.0)
+        encoded, gold = corpus(encoder)
+        training = tiny.training(batch_size=8)
+        return [
+            step.loss
+            for epoch in fit(tagger, Standard(), encoded, gold, training, SEED, budget=budget)
+            for step in epoch
+        ]
+
+    assert losses(40) == pytest.approx(losses(10_000), rel=1e-5)
 
 
 @given(steps=st.integers(1, 400), warmup=st.floats(0, 1))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Shapes: T subwords of a row, H heads, F features of a head; a group has R rows of L places.
 
 NAME = "xner_packed"
+LONG = 512  # subwords; what is kept of attention written out grows with the square, torch's own keeps nothing of it
 
 
 class Row:
@@ -36,6 +37,7 @@ class Row:
 
     def __init__(self, groups: tuple[Group, ...]) -> None:
         self.groups = groups
+        self.longest = max((group.length for group in groups), default=0)
         self.plans: dict[tuple[int, int | None], Plan] = {}
 
     def plan(self, heads: int, sliding_window: int | None) -> Plan:
@@ -87,7 +89,7 @@ def attend(
         raise NotImplementedError("values of another size than queries")
     q, k, v = (given.squeeze(0).transpose(0, 1) for given in (query, key, value))  # (T, H, F)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    if query.device.type == "cpu" and torch.is_grad_enabled():
+    if query.device.type == "cpu" and torch.is_grad_enabled() and row.longest <= LONG:
         return _written_out(q, k, v, row, dropout, scale, sliding_window)[None], None
     return _by_group(q, k, v, row.groups, dropout, scale, sliding_window)[None], None
 
@@ -116,7 +118,7 @@ def _by_group(
 ) -> Tensor:
     """Three times (T, H, F) to (T, H, F), with torch's attention for each group."""
     # Cut once, so that the gradient is put together once.
-    sizes = [group.rows * group.length if group.places is None else len(group.places) for group in groups]
+    sizes = [group.subwords for group in groups]
     parts = zip(*(given.split(sizes) for given in (query, key, value)), strict=True)
     done = [
         _group(q, k, v, group, dropout, scale, sliding_window) for group, (q, k, v) in zip(groups, parts, strict=True)

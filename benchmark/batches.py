@@ -31,6 +31,10 @@ class Group:
     length: int  # of the longest
     places: Tensor | None  # place (row * length + column) of each subword of the group; None: the rectangle is full
 
+    @property
+    def subwords(self) -> int:
+        return self.rows * self.length if self.places is None else len(self.places)
+
 
 @dataclass(frozen=True)
 class Batch:

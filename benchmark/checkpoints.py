@@ -26,7 +26,7 @@ class Checkpoint(NamedTuple):
     def load(self, tagger: Tagger) -> None:
         """Put these weights into a tagger of the same shape."""
         try:
-            load_model(tagger, self.path, device=str(tagger.device))
+            load_model(tagger, self.path, device="cpu")  # from there into the tagger, wherever that is
         except (OSError, SafetensorError) as error:
             raise XnerError(f"checkpoint {self.path} cannot be read ({error}); run the command again") from error
 

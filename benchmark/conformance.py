@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertModel
 
-from xner_bench import batches, layout, tagger
+from xner_bench import batches, layout, tagger, vocabulary
 from xner_bench.checkpoints import Checkpoints
 from xner_bench.encode import Encoded
 from xner_bench.method import Sizes
@@ -204,7 +204,10 @@ def _tagger(method: Method, seed: int = 1) -> Tagger:
     )
     sizes = Sizes(HIDDEN, DEPTH, TRAINING.dropout, config.initializer_range)
     transformer = BertModel(config, add_pooling_layer=False)
-    return tagger.build(transformer, sizes, method, TAGS, seed, layout.choose(transformer, PAD, ROOM))
+    way = layout.choose(transformer, PAD, ROOM)
+    built = tagger.build(transformer, sizes, method, TAGS, seed, way)
+    vocabulary.compact(transformer, np.unique(CORPUS.ids), way, ROOM)
+    return built
 
 
 def _trained(method: Method, seed: int) -> tuple[Tagger, list[Step]]:

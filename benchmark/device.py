@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 # What the libraries under torch read when they are loaded, hence before the import.
 DEFAULTS = {
@@ -65,7 +65,7 @@ def precision_for(device: torch.device, asked: str) -> str:
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """Context in which matrix products run in the arithmetic asked for."""
-    return torch.autocast(device.type, DTYPES[precision]) if precision in DTYPES else nullcontext()
+    return nullcontext() if precision == "fp32" else torch.autocast(device.type, DTYPES[precision])
 
 
 def keep_memory(keep: bool = True) -> None:
@@ -79,6 +79,16 @@ def keep_memory(keep: bool = True) -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(-3, mmap_threshold)  # M_MMAP_THRESHOLD
         libc.mallopt(-1, trim_threshold)  # M_TRIM_THRESHOLD
+
+
+@contextmanager
+def memory_kept() -> Iterator[None]:
+    """Keep memory while this lasts."""
+    keep_memory()
+    try:
+        yield
+    finally:
+        keep_memory(False)
 
 
 def make_deterministic(device: torch.device) -> None:

@@ -46,7 +46,7 @@ def states(
             row = {"input_ids": batch.ids[None], "position_ids": batch.positions[None] + layout.offset}
             return _flat(transformer, row, layers, depth)
     groups = batch.groups if layout.padding else batches.alone(batch)
-    sizes = [group.rows * group.length if group.places is None else len(group.places) for group in groups]
+    sizes = [group.subwords for group in groups]
     by_group = [
         _padded(transformer, ids, group, layers, depth, layout.pad)
         for ids, group in zip(batch.ids.split(sizes), groups, strict=True)
@@ -101,6 +101,8 @@ def _alone(transformer: Any, pad: int, room: int) -> tuple[Encoded, Tensor]:
     try:
         corpus = _windows(transformer, pad, room)
         return corpus, _together(transformer, corpus, Layout(False, 0, pad, padding=False))
+    except torch.OutOfMemoryError:
+        raise
     except Exception as error:  # whatever else it may want beside subwords
         raise XnerError(
             f"encoder of type {transformer.config.model_type!r} cannot be run on subwords alone "
@@ -117,6 +119,8 @@ def _packs(transformer: Any, corpus: Encoded, alone: Tensor, packed: Layout) -> 
             in_training = _together(transformer, corpus, packed)
         if _agree(in_training, alone) and _agree(_together(transformer, corpus, packed), alone):
             return True
+    except torch.OutOfMemoryError:
+        raise
     except Exception:  # an encoder may take offence at a packed row in any way
         pass
     transformer.set_attn_implementation(before)

@@ -51,7 +51,11 @@ class Method(BaseModel):
         return LinearHead(sizes, len(tags))
 
     def trainable(self, tagger: Tagger) -> Iterable[Parameter]:
-        """Parameters that the optimizer updates; by default all that ask for a gradient."""
+        """Parameters that the optimizer updates; by default all that ask for a gradient.
+
+        The embedding of subwords may be a compact one: its `weight` then has the rows of the training data's subwords
+        alone, in the order of their ids (see `vocabulary.CompactEmbedding`).
+        """
         return (parameter for parameter in tagger.parameters() if parameter.requires_grad)
 
     def after_step(self, tagger: Tagger, step: int) -> None:
@@ -60,6 +64,7 @@ class Method(BaseModel):
     def finish(self, tagger: Tagger, checkpoints: Sequence[Checkpoint]) -> None:
         """Called once after the last epoch, with every epoch's checkpoint; may change the tagger's weights.
 
+        A mean of checkpoints is the mean of their state_dict(), which tells how far unused subwords have decayed, too.
         By default nothing: the last epoch's weights are the result. A method that overrides this has the changed
         weights scored on dev and stored as one checkpoint more, which is then the last.
         """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xner_bench import catalogue, corpus, device, encoder, registry, tags
 from xner_bench.errors import XnerError
 from xner_bench.results import CorpusRecord, Missing
-from xner_bench.settings import SCHEMA, digest
+from xner_bench.settings import NUMBERS, digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -213,4 +213,4 @@ def _identity(settings: RunSettings, encoder_fingerprint: str, sealed: Mapping[P
     own["targets"] = sorted(settings.corpora)  # in whatever order; the source is always tested
     data = {" ".join(part): one.fingerprint for part, one in sealed.items()}
     origin = registry.origin(settings.method)  # another version of a plugin may compute other numbers
-    return {"schema": SCHEMA, "settings": own, "method": origin, "encoder": encoder_fingerprint, "data": data}
+    return {"numbers": NUMBERS, "settings": own, "method": origin, "encoder": encoder_fingerprint, "data": data}

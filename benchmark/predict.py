@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Shapes: W words, T subwords of all windows, N windows.
 
-# Measured (tests/speed/predict.py --budgets): larger ones gain nothing on a CPU and cost memory.
+# Larger ones gain nothing on a CPU, and cost memory.
 SUBWORDS_A_BATCH = {"cpu": 1_024, "cuda": 65_536}
 # How alike the lengths of a group are: among many windows there are enough of equal length, which need no mask.
 FILLED = {"cpu": 1.0, "cuda": 0.25}

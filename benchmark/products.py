@@ -63,9 +63,9 @@ class OneDnnLinear(nn.Linear):
         return out
 
 
-def install(transformer: nn.Module) -> None:
+def install(transformer: nn.Module, large: int = LARGE) -> None:
     """Let an encoder's large linear layers compute this way; weights, names and checkpoints stay as they are."""
     if available():
         for module in transformer.modules():
-            if type(module) is nn.Linear and module.weight.numel() >= LARGE:
+            if type(module) is nn.Linear and module.weight.numel() >= large:
                 module.__class__ = OneDnnLinear

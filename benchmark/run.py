@@ -6,7 +6,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from xner_bench import plan, stages
+from xner_bench import device, plan, stages
 from xner_bench.errors import XnerError
 from xner_bench.results import Run, Store
 from xner_bench.train import Diverged
@@ -35,7 +35,8 @@ def run(settings: RunSettings, execution: Execution, watch: Watch = SILENT) -> R
         if done is not None and answers(done, ready):
             watch.note(f"already done: {store.folder(done.run_id)}")
             return done
-        return carry_out(ready, store, watch, done)
+        with device.memory_kept():
+            return carry_out(ready, store, watch, done)
 
 
 def answers(done: Run, ready: Plan) -> bool:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from xner_bench import files
 
-SCHEMA = 2  # of run.json and of the run id; raise it when equal settings may give other numbers than before
+SCHEMA = 1  # of run.json
+NUMBERS = 2  # part of the run id; raise it when equal settings may give other numbers than before
 
 Profile = Literal["word-strict", "word-lenient", "subword-lenient"]
 
@@ -61,8 +62,8 @@ class RunSettings(BaseModel):
 
 
 class Execution(BaseModel):
-    """Where and how a run is carried out: not hashed. `device` and `subwords_at_once` can change numbers in their last
-    digits."""
+    """Where and how a run is carried out: not hashed. `device` and `subwords_at_once` round otherwise and draw other
+    dropout, and change numbers as little as that does."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

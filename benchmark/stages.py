@@ -100,7 +100,6 @@ def prepare(ready: Plan, store: Store, watch: Watch) -> Work:
     """Load the encoder, put the head on it, and encode every corpus. Nothing is recorded yet."""
     start = monotonic()
     device.make_deterministic(ready.device)
-    device.keep_memory()
     encoder = Encoder(ready.pretrained, ready.tag_names)
     settings = ready.settings
     sizes = encoder.sizes(settings.training.dropout)
@@ -112,7 +111,8 @@ def prepare(ready: Plan, store: Store, watch: Watch) -> Work:
         export.check(encoder, built)
     encoded = encode_all(ready, encoder, watch)
     used = np.unique(encoded[Part(settings.source, "train")].ids)
-    vocabulary.compact(encoder.transformer, used, layout, encoder.room)
+    if vocabulary.compact(encoder.transformer, used, layout, encoder.room) is None:
+        watch.note("this encoder uses its embedding for more than looking up subwords: all of it is trained (slower)")
     record = begin(ready, encoder)
     checkpoints = Checkpoints(store.folder(record.run_id) / "epochs")
     seconds = {"preparing": round(monotonic() - start, 3)}

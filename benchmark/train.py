@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from xner_bench import batches, device, vocabulary
+from xner_bench.errors import XnerError
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 # A batch with more subwords is computed in parts: enough for products to be fast, little enough for memory.
 SUBWORDS_AT_ONCE = {"cpu": 4_096, "cuda": 32_768}
 # Windows in a group are at least so much of the longest one's length: a few places of padding, in attention alone, are
-# cheaper than more groups (measured: tests/speed/finetune.py).
+# cheaper than more groups.
 FILLED = {"cpu": 0.75, "cuda": 0.25}
 
 
@@ -97,6 +98,8 @@ class Stepper:
     """Optimizer, schedule, clipping and loss scaling: one batch in, one update."""
 
     def __init__(self, tagger: Tagger, method: Method, training: Training, steps: int) -> None:
+        if any(getattr(module, "gradient_checkpointing", False) for module in tagger.modules()):
+            raise XnerError("gradient checkpointing and packed batches do not go together; give --subwords-at-once N")
         self.tagger = tagger
         self.training = training
         self.parameters = list(method.trainable(tagger))
@@ -107,19 +110,20 @@ class Stepper:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, linear_schedule(steps, training.warmup))
         self.scaler = torch.amp.GradScaler(tagger.device.type, enabled=training.precision == "fp16")
         compact = vocabulary.found(tagger)
-        trained = compact is not None and any(compact.rows is parameter for parameter in self.parameters)
+        trained = compact is not None and any(compact.weight is parameter for parameter in self.parameters)
         self.vocabulary = compact if trained else None
 
     def step(self, parts: Sequence[Part]) -> tuple[float, float]:
         """Update the parameters; returns the batch's loss and the learning rate that was used."""
         loss = self._backward(parts)
+        learns = self.vocabulary is not None and self.vocabulary.weight.grad is not None  # else AdamW leaves it alone
         self._clip()
         self.scaler.step(self.optimizer)
         scale = self.scaler.get_scale()
         self.scaler.update()
         rate = self.optimizer.param_groups[0]["lr"]
         if self.scaler.get_scale() >= scale:  # a smaller one: fp16 overflowed, and the optimizer skipped this step
-            if self.vocabulary is not None:
+            if self.vocabulary is not None and learns:
                 self.vocabulary.decay(rate, self.training.weight_decay)
             self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class CompactEmbedding(nn.Module):
-    """Stands where an encoder has its embedding of subwords. Has no `weight`, so that other uses of it show."""
+    """Stands where an encoder has its embedding of subwords, under the same names; `weight` has the used rows alone."""
 
     table: Tensor  # (V, D) as it was before training; the used rows are out of date in it
     row: Tensor  # (V,) which of the U rows a subword has; -1: none, it is not used in training
@@ -39,8 +39,10 @@ class CompactEmbedding(nn.Module):
         table = whole.weight.detach()
         row = torch.full((len(table),), -1, device=table.device)
         row[used] = torch.arange(len(used), device=table.device)
-        self.rows = nn.Parameter(table[used], requires_grad=whole.weight.requires_grad)  # (U, D)
+        self.weight = nn.Parameter(table[used], requires_grad=whole.weight.requires_grad)  # (U, D)
         self.padding = whole.padding_idx
+        padding_row = -1 if self.padding is None else int(row[self.padding])
+        self.padding_row = None if padding_row < 0 else padding_row  # gets no gradient
         # Not in checkpoints: it never changes.
         self.register_buffer("table", table, persistent=False)
         self.register_buffer("row", row, persistent=False)
@@ -50,16 +52,9 @@ class CompactEmbedding(nn.Module):
         """Embeddings of subwords, (...) to (..., D); in training only of those that the training data uses."""
         row = self.row[ids]
         if self.training:
-            return embedding(row, self.rows, self._padding_row())
+            return embedding(row, self.weight, self.padding_row)
         others = self.table[ids] * self.factor.to(self.table.dtype)
-        return torch.where((row < 0)[..., None], others, self.rows[row.clamp_min(0)])
-
-    def _padding_row(self) -> int | None:
-        """The row that gets no gradient."""
-        if self.padding is None:
-            return None
-        row = int(self.row[self.padding])
-        return None if row < 0 else row
+        return torch.where((row < 0)[..., None], others, self.weight[row.clamp_min(0)])
 
     def decay(self, learning_rate: float, weight_decay: float) -> None:
         """What one step of AdamW does to all rows that are not used in training."""
@@ -70,9 +65,9 @@ class CompactEmbedding(nn.Module):
         """The embedding with every row as it stands (V, D)."""
         weight = self.table * self.factor.to(self.table.dtype)
         used = self.row >= 0
-        weight[used] = self.rows[self.row[used]]
+        weight[used] = self.weight[self.row[used]]
         whole: nn.Embedding = nn.Embedding.from_pretrained(
-            weight, freeze=not self.rows.requires_grad, padding_idx=self.padding
+            weight, freeze=not self.weight.requires_grad, padding_idx=self.padding
         )
         return whole
 
@@ -91,7 +86,9 @@ def compact(transformer: Any, used: NDArray[int32], way: Layout, room: int) -> C
     try:
         if torch.equal(layout.probe(transformer, way, room), before):
             return made
-    except Exception:  # whoever looks for a `weight` here finds none
+    except torch.OutOfMemoryError:
+        raise
+    except Exception:  # whoever uses the weight otherwise finds too few rows
         pass
     transformer.set_input_embeddings(own)
     return None

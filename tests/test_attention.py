@@ -244,3 +244,13 @@ def test_a_row_within_a_row_is_left_again() -> None:
             raise KeyError
         found, _ = attention.attend(Module(), *given, None)
     torch.testing.assert_close(found, one_by_one(given, Module()), rtol=0, atol=1e-5)
+
+
+def test_long_windows_are_left_to_torchs_own_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What attention written out keeps for its gradient grows with the square of a window."""
+    monkeypatch.setattr(attention, "LONG", max(LENGTHS) - 1)
+    monkeypatch.setattr(attention.Attention, "apply", None)
+    given = drawn(4, 4)
+    with attention.packed(groups(1.0)):
+        found, _ = attention.attend(Module(4, 4), *given, None)
+    torch.testing.assert_close(found, one_by_one(given, Module(4, 4)), rtol=0, atol=1e-5)

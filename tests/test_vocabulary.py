@@ -167,13 +167,13 @@ def test_the_row_of_padding_gets_no_gradient(padding: int | None, packed: bool) 
 
 def test_a_step_that_fp16_skips_does_not_decay() -> None:
     _, tagger, embedding = taggers()
-    before = embedding.rows.detach().clone()
+    before = embedding.weight.detach().clone()
     stepper = Stepper(tagger.train(), Standard(), tiny.training(precision="fp16", warmup=0.0), STEPS)
     given = [families.tagged(TRAIN, families.everything(TRAIN))]
     stepper.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)  # too large for any gradient
     stepper.step(given)
     assert float(embedding.factor) == 1.0
-    assert torch.equal(embedding.rows, before)
+    assert torch.equal(embedding.weight, before)
     stepper.scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
     _, rate = stepper.step(given)
     assert float(embedding.factor) == pytest.approx(1 - rate * 0.05, rel=1e-12)
@@ -273,4 +273,4 @@ def test_an_embedding_with_other_uses_stays_whole(use: Any, training: bool) -> N
 def test_a_compact_embedding_is_made_where_the_whole_one_is() -> None:
     whole = nn.Embedding(VOCABULARY, 8, device="meta")
     made = CompactEmbedding(whole, torch.from_numpy(USED).to("meta"))
-    assert (made.table.device, made.rows.device, made.row.device) == (whole.weight.device,) * 3
+    assert (made.table.device, made.weight.device, made.row.device) == (whole.weight.device,) * 3

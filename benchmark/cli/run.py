@@ -125,8 +125,8 @@ class RunCommand(click.Command):
     "--subwords-at-once",
     type=click.IntRange(min=1),
     metavar="N",
-    help="A batch with more subwords is computed in parts, with the same loss: for little memory.  [default: 4,096 on "
-    "a CPU, 32,768 on a GPU]",
+    help="A batch with more subwords is computed in parts, for little memory: the same loss, but for what dropout "
+    "draws.  [default: 4,096 on a CPU, 32,768 on a GPU]",
 )
 @click.option(
     "--allow-missing",
@@ -273,6 +273,7 @@ def _flags(settings: RunSettings, execution: Execution, known: Catalogue) -> tup
         *((name, value, usual[name]) for name, value in settings.training.model_dump().items()),
         ("data-root", execution.data_root, None),
         ("device", execution.device, "auto"),
+        ("subwords-at-once", execution.subwords_at_once, None),
     ]
     if not execution.allow_missing:  # else the targets may be what is left of them
         own.append(("targets", ",".join(settings.targets), ",".join(suite.targets)))

@@ -24,8 +24,6 @@ from ours import Ours
 from peer import Peer
 from recipe import ABOUT, BATCH, choose
 
-from xner_bench import device
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -93,7 +91,7 @@ def measure(shape: str, scratch: Path, chosen: Chosen, asked: argparse.Namespace
     layers = encoders.linear_shapes(folder)
     subwords = [ours["fp32"].subwords(batch) for batch in chosen.batches[1:]]
     sides: dict[str, Callable[[], Sequence[float]]] = {
-        "Trainer fp32": as_usual(lambda: peer.train(features)[1:]),
+        "Trainer fp32": lambda: peer.train(features)[1:],
         **{f"ours {name}": stepping(ours[name], chosen.batches) for name in precisions},
         **{f"GEMM {way}": gemm.Products(layers, subwords, way) for way in gemm.ways()},
     }
@@ -111,7 +109,6 @@ def stepping(ours: Ours, batches: list[list[int]]) -> Callable[[], list[float]]:
     """What measures a round of ours."""
 
     def measured() -> list[float]:
-        device.keep_memory()  # as a run does
         ends = [perf_counter()]
         for batch in batches:
             ours.step(batch)
@@ -119,16 +116,6 @@ def stepping(ours: Ours, batches: list[list[int]]) -> Callable[[], list[float]]:
         return np.diff(ends)[1:].tolist()  # type: ignore[no-any-return]
 
     return measured
-
-
-def as_usual(measured: Callable[[], list[float]]) -> Callable[[], list[float]]:
-    """The other side, with memory handled as it is in a process without us."""
-
-    def usual() -> list[float]:
-        device.keep_memory(False)
-        return measured()
-
-    return usual
 
 
 def widths(features: list[dict[str, list[int]]]) -> list[int]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
+
+from xner_bench import products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,19 +22,12 @@ REPEATS = 3  # each layer is measured so often in a round; the median counts
 # Shapes: T subwords, D inputs of a layer, E outputs.
 
 
-def by_onednn(x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
-    """The product of oneDNN, which torch leaves aside for fp32."""
-    out: Tensor = torch.ops.mkldnn._linear_pointwise(x, w, b, "none", [], "")
-    return out
-
-
-WAYS = {"torch": torch.nn.functional.linear, "oneDNN": by_onednn}
+WAYS = {"torch": torch.nn.functional.linear, "oneDNN": products.product}
 
 
 def ways() -> list[str]:
     """Libraries that this torch can multiply fp32 matrices with."""
-    onednn = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    return ["torch", "oneDNN"] if onednn else ["torch"]
+    return ["torch", "oneDNN"] if products.available() else ["torch"]
 
 
 class Products:

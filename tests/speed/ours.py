@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from xner_bench import batches, encode, predict, tagger, vocabulary
+from xner_bench import batches, device, encode, predict, tagger, vocabulary
 from xner_bench.encoder import Encoder, Pretrained
 from xner_bench.methods.standard import Standard
 from xner_bench.settings import Training
@@ -78,6 +78,7 @@ class Ours:
 
     def step(self, chosen: Sequence[int]) -> float:
         """One optimizer step on these sentences; returns the loss."""
+        device.keep_memory()  # as a run does
         self.tagger.train()
         windows = self.windows(chosen)
         parts = batches.by_length(self.encoded, windows, SUBWORDS_AT_ONCE["cpu"], False, FILLED["cpu"])
@@ -85,6 +86,7 @@ class Ours:
 
     def tag(self, sentences: list[list[str]]) -> list[list[int]]:
         """One tag id a word, tokenizing included."""
+        device.keep_memory()
         encoded = encode.encode(sentences, self.subword_encoder)
         tags = predict.tag(self.tagger, predict.Pool({"": encoded}), self.precision)[""]
         return [part.tolist() for part in np.split(tags, encoded.sentences[1:-1])]

@@ -18,6 +18,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from xner_bench import device
 from xner_bench.encoder import silenced
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Peer:
 
     def train(self, features: Features, *, shuffled: bool = False) -> list[float]:
         """One epoch in batches of `BATCH`, in the order given or shuffled; returns the seconds of each step."""
+        device.keep_memory(False)  # as in a process without us
         clock = Clock()
         order = "random" if shuffled else "sequential"
         trainer = self._trainer(train_dataset=features, callbacks=[clock], train_sampling_strategy=order)
@@ -77,6 +79,7 @@ class Peer:
 
     def tag(self, sentences: Sequence[list[str]], batch: int) -> list[list[int]]:
         """From words to one tag id a word; words that the encoder never sees have O."""
+        device.keep_memory(False)
         coded = self._coded(sentences)
         features = _features(coded, [[0] * len(words) for words in sentences])
         found = self._trainer(per_device_eval_batch_size=batch).predict(features)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 # is on a CPU, forward and backward, where nothing else in an encoder multiplies by a tensor.
 KINDS = {
     "optimizer and clipping": ("Optimizer", "adamw", "_foreach", "vector_norm", "clip_grad"),
-    "attention": ("scaled_dot_product", "ScaledDotProduct", "flash_attention", "bmm", "softmax", "Softmax"),
-    "GEMM": ("addmm", "::mm", "::linear", "mkldnn", "onednn", "matmul"),
-    "dropout": ("dropout", "Dropout", "bernoulli", "aten::mul", "MulBackward"),
+    "attention": ("scaled_dot_product", "ScaledDotProduct", "bmm", "softmax", "Softmax", "Attention"),
+    "GEMM": ("addmm", "::mm", "::linear", "mkldnn", "onednn", "matmul", "_Product"),
+    "dropout": ("dropout", "Dropout", "bernoulli", "aten::ge", "aten::mul", "MulBackward"),
 }
 REST = "the rest"
 SHOWN = 8  # operations of the rest

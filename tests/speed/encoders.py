@@ -9,6 +9,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 from sentences import TAGS
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
@@ -20,6 +21,8 @@ from xner_bench.encoder import silenced
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 SUBWORDS = 12_000  # of the trained tokenizer: an English sentence has about as many as XLM-R gives it
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
@@ -104,6 +107,15 @@ def write_tokenizer(folder: Path, words: Sequence[Sequence[str]]) -> None:
         **NAMES,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+
+
+def lengths(folder: Path, words: Sequence[Sequence[str]]) -> NDArray[np.int64]:
+    """Subwords of each sentence, special ones included, cut at the encoder's length."""
+    longest = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))["model_max_length"]
+    coded = Tokenizer.from_file(str(folder / "tokenizer.json")).encode_batch(
+        list(map(list, words)), is_pretokenized=True
+    )
+    return np.array([min(len(one.ids), longest) for one in coded])
 
 
 def linear_shapes(folder: Path) -> list[tuple[int, int]]:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
-    from recipe import Chosen
 
 STEPS = {"base": 8, "small_384": 16, "mini": 32}  # of a round
 SMALL = ("small_384", "mini")
@@ -49,7 +48,7 @@ def main() -> None:
     }
     for shape in ("base", *SMALL) if asked.shape == "all" else (asked.shape,):
         with tempfile.TemporaryDirectory() as scratch:
-            measured = measure(shape, Path(scratch), choose(data, 1 + (asked.steps or STEPS[shape])), asked)
+            measured = measure(shape, Path(scratch), data, asked)
         if shape in SMALL:
             figures["small"][shape] = measured["ratio_fp32"]
         else:
@@ -62,7 +61,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--shape", choices=("base", "small", "mini", "all"), default="all")
     parser.add_argument("--steps", type=int, help=f"measured steps of a round (default: {STEPS})")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true", help="print where the time of one of our steps goes, too")
     asked = parser.parse_args()
     asked.shape = "small_384" if asked.shape == "small" else asked.shape
@@ -76,13 +75,15 @@ def settings(asked: argparse.Namespace, data: sentences.Sentences) -> None:
         sentences.where(),
         f"fine-tuning on {len(data.words):,} sentences: {ABOUT}",
         f"{asked.rounds} interleaved rounds in one process, the same batches in each, first step of a round left out",
+        "the batches are random ones which have, together, the padding of an epoch",
     ]
     print("\n".join(lines), flush=True)
 
 
-def measure(shape: str, scratch: Path, chosen: Chosen, asked: argparse.Namespace) -> dict[str, float]:
+def measure(shape: str, scratch: Path, data: sentences.Sentences, asked: argparse.Namespace) -> dict[str, float]:
     """All sides at one shape: prints the table, returns the figures."""
-    folder = encoders.write(shape, scratch, chosen.data.words)
+    folder = encoders.write(shape, scratch, data.words)
+    chosen = choose(data, 1 + (asked.steps or STEPS[shape]), encoders.lengths(folder, data.words))
     precisions = ("fp32", "bf16") if shape == "base" else ("fp32",)
     steps = asked.rounds * len(chosen.batches)
     ours = {name: Ours(folder, *chosen.data, precision=name, steps=steps) for name in precisions}

@@ -17,7 +17,7 @@ from xner_bench import products
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-REPEATS = 3  # each layer is measured so often in a round; the median counts
+REPEATS = 1  # each layer is measured so often in a round, once more to warm up; the median of rounds counts
 
 # Shapes: T subwords, D inputs of a layer, E outputs.
 

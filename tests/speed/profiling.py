@@ -17,6 +17,7 @@ KINDS = {
     "optimizer and clipping": ("Optimizer", "adamw", "_foreach", "vector_norm", "clip_grad"),
     "attention": ("scaled_dot_product", "ScaledDotProduct", "bmm", "softmax", "Softmax", "Attention"),
     "GEMM": ("addmm", "::mm", "::linear", "mkldnn", "onednn", "matmul", "_Product"),
+    "GELU": ("gelu", "Gelu"),
     "dropout": ("dropout", "Dropout", "bernoulli", "aten::ge", "aten::mul", "MulBackward"),
 }
 REST = "the rest"

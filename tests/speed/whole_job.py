@@ -52,6 +52,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--per-target", type=int, default=100, help="sentences of each dev and test split, at most")
     parser.add_argument("--batch", type=int, default=8, choices=(8, 32), help="of the Trainer's prediction")
     parser.add_argument("--shape", choices=("base", "small_384", "mini"), default="base")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="ours; the Trainer's is fp32")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--side", choices=("world", *SIDES), help=argparse.SUPPRESS)
     parser.add_argument("--world", type=Path, help=argparse.SUPPRESS)
@@ -62,7 +63,7 @@ def arguments() -> argparse.Namespace:
 def about(asked: argparse.Namespace) -> list[str]:
     """Settings of the two sides."""
     return [
-        f"the Trainer predicts with batches of {asked.batch}; ours with empty caches; the files are in the page cache",
+        f"the Trainer: fp32, predicts with batches of {asked.batch}; ours: {asked.precision}, with empty caches",
         f"alternating processes, {asked.rounds} of each side, from the start of Python to scores on disk",
     ]
 
@@ -91,7 +92,8 @@ def ours(asked: argparse.Namespace) -> dict[str, float]:
     import xner_bench
 
     catalogue = asked.world / "catalogue"
-    settings = xner_bench.set_up("job", catalogue=[catalogue], encoder=str(asked.world / asked.shape))
+    encoder = str(asked.world / asked.shape)
+    settings = xner_bench.set_up("job", catalogue=[catalogue], encoder=encoder, precision=asked.precision)
     where = {"data_root": asked.world / "data", "catalogue": (catalogue,), "cache": asked.empty / "cache"}
     done = xner_bench.carry_out(settings, asked.empty / "results", device="cpu", **where)
     if done.state != "done":

@@ -66,9 +66,8 @@ class CompactEmbedding(nn.Module):
         weight = self.table * self.factor.to(self.table.dtype)
         used = self.row >= 0
         weight[used] = self.weight[self.row[used]]
-        whole: nn.Embedding = nn.Embedding.from_pretrained(
-            weight, freeze=not self.weight.requires_grad, padding_idx=self.padding
-        )
+        whole = nn.Embedding(*weight.shape, padding_idx=self.padding, device="meta")
+        whole.weight = nn.Parameter(weight, requires_grad=self.weight.requires_grad)
         return whole
 
 

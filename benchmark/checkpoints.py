@@ -1,20 +1,33 @@
-"""The tagger's weights at the end of each epoch, on disk for as long as some target may still want them."""
+"""What a run keeps on disk while it trains: weights that some target may want, and what is needed to go on.
+
+<run>/epochs/
+    epoch-3/   tagger.safetensors    the tagger's weights after epoch 3, kept as long as some target may want them
+    state-3/   tensors.safetensors, facts.json    optimizer, random states, data order: of the last two epochs
+    */complete.json    sizes and hashes, written last: a folder without it, or with another content, is not there
+"""
 
 from __future__ import annotations
 
+import json
+import shutil
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, load_model, save_file, save_model
 
+from xner_bench import whole
 from xner_bench.errors import XnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
+    from torch import Tensor
+
     from xner_bench.tagger import Tagger
+
+FORMAT = 1  # of a state
 
 
 class Checkpoint(NamedTuple):
@@ -31,31 +44,93 @@ class Checkpoint(NamedTuple):
             raise XnerError(f"checkpoint {self.path} cannot be read ({error}); run the command again") from error
 
 
+class State(NamedTuple):
+    """All that training needs to go on after an epoch, but for the weights."""
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]  # as JSON has them
+
+
 class Checkpoints:
-    """A folder of them."""
+    """The folder of a run under way."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.kept: dict[int, Checkpoint] = {}
 
     def save(self, tagger: Tagger, epoch: int) -> Checkpoint:
-        """Write the tagger's weights; the file has its name only once it is whole."""
-        path = self.folder / f"epoch-{epoch}.safetensors"
-        part = path.with_suffix(".part")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_model(tagger, str(part))
-            part.replace(path)
-        except (OSError, SafetensorError) as error:
-            with suppress(OSError):  # where the folder itself is what is wrong
-                part.unlink()
-            raise XnerError(
-                f"cannot write checkpoint {path}: {error}; free some space, or choose another --results DIR"
-            ) from error
-        self.kept[epoch] = Checkpoint(epoch, path)
-        return self.kept[epoch]
+        """Write the tagger's weights."""
+        self._write(self._weights(epoch), lambda folder: save_model(tagger, str(folder / "tagger.safetensors")))
+        return self._keep(epoch)
+
+    def save_state(self, epoch: int, state: State) -> None:
+        """Write what is needed to go on after an epoch; that of the last but one epoch stays, older ones go."""
+
+        def fill(folder: Path) -> None:
+            save_file(
+                {name: tensor.contiguous() for name, tensor in state.tensors.items()}, folder / "tensors.safetensors"
+            )
+            (folder / "facts.json").write_text(json.dumps({"format": FORMAT, **state.facts}), "utf-8")
+
+        self._write(self._state(epoch), fill)
+        for older in self._epochs("state"):
+            if older < epoch - 1:
+                shutil.rmtree(self._state(older))
 
     def keep_only(self, epochs: Collection[int]) -> None:
-        """Delete the checkpoints of all other epochs."""
+        """Delete the weights of all other epochs."""
         for epoch in [epoch for epoch in self.kept if epoch not in epochs]:
-            self.kept.pop(epoch).path.unlink(missing_ok=True)
+            del self.kept[epoch]
+            shutil.rmtree(self._weights(epoch))
+
+    def states(self) -> Iterator[int]:
+        """Epochs after which training might go on, the latest first."""
+        yield from sorted(self._epochs("state"), reverse=True)
+
+    def load_state(self, epoch: int) -> State:
+        """What `save_state` wrote. Raises ValueError with what is wrong with it."""
+        folder = self._state(epoch)
+        if wrong := whole.problem(folder):
+            raise ValueError(f"{folder}: {wrong}")
+        facts = json.loads((folder / "facts.json").read_bytes())
+        if facts.pop("format", None) != FORMAT:
+            raise ValueError(f"{folder}: written by another version")
+        # Copies: what is mapped from a file lies where the file has it, and is not aligned as tensors are.
+        return State({name: one.clone() for name, one in load_file(folder / "tensors.safetensors").items()}, facts)
+
+    def expect(self, epochs: Collection[int]) -> None:
+        """Take weights from an earlier process into `kept`. Raises ValueError where any of them is not as it was."""
+        for epoch in sorted(epochs):
+            if wrong := whole.problem(self._weights(epoch)):
+                raise ValueError(f"{self._weights(epoch)}: {wrong}")
+        for epoch in sorted(epochs):
+            self._keep(epoch)
+
+    def forget(self) -> None:
+        """Delete everything."""
+        self.kept.clear()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _keep(self, epoch: int) -> Checkpoint:
+        self.kept[epoch] = Checkpoint(epoch, self._weights(epoch) / "tagger.safetensors")
+        return self.kept[epoch]
+
+    def _weights(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch}"
+
+    def _state(self, epoch: int) -> Path:
+        return self.folder / f"state-{epoch}"
+
+    def _epochs(self, kind: str) -> list[int]:
+        names = (path.name.removeprefix(f"{kind}-") for path in self.folder.glob(f"{kind}-*"))
+        return [int(name) for name in names if name.isdecimal()]
+
+    def _write(self, folder: Path, fill: Callable[[Path], None]) -> None:
+        try:
+            whole.write(folder, fill)
+        except (OSError, SafetensorError) as error:
+            with suppress(OSError):  # where nothing else is in it
+                self.folder.rmdir()
+            raise XnerError(
+                f"cannot write checkpoint {folder}: {error}; free some space, or choose another --results DIR"
+            ) from error

@@ -29,7 +29,7 @@ from xner_bench.checkpoints import Checkpoints
 from xner_bench.encode import Encoded
 from xner_bench.method import Sizes
 from xner_bench.settings import Training
-from xner_bench.train import fit
+from xner_bench.train import Fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -212,7 +212,7 @@ def _tagger(method: Method, seed: int = 1) -> Tagger:
 
 def _trained(method: Method, seed: int) -> tuple[Tagger, list[Step]]:
     built = _tagger(method, seed)
-    steps = [step for epoch in fit(built, method, CORPUS, GOLD, TRAINING, seed) for step in epoch]
+    steps = [step for epoch in Fit(built, method, CORPUS, GOLD, TRAINING, seed) for step in epoch]
     return built, steps
 
 

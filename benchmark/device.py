@@ -91,6 +91,32 @@ def memory_kept() -> Iterator[None]:
         keep_memory(False)
 
 
+def random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """Where the random numbers of the CPU and of a device stand, for `set_random_state`."""
+    found = {"random.cpu": torch.get_rng_state()}
+    if device.type != "cpu":
+        found["random.device"] = torch.get_device_module(device).get_rng_state(*_which(device))
+    return found
+
+
+def set_random_state(device: torch.device, state: Mapping[str, torch.Tensor]) -> None:
+    """Let random numbers go on from there."""
+    torch.set_rng_state(state["random.cpu"])
+    if device.type != "cpu":
+        torch.get_device_module(device).set_rng_state(state["random.device"], *_which(device))
+
+
+def _which(device: torch.device) -> tuple[torch.device, ...]:
+    """Of devices of which there may be several."""
+    return (device,) if device.type == "cuda" else ()
+
+
+def use_threads(threads: int | None) -> None:
+    """Compute with so many threads on a CPU; None: with as many as now."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
 def make_deterministic(device: torch.device) -> None:
     """Ask for algorithms that give the same bits twice. On the CPU all that are used here do by themselves."""
     if device.type == "cuda":

@@ -6,6 +6,7 @@
     scores.parquet       counts per data set, language, split, protocol, checkpoint, profile and type
     predictions.parquet  the predicted entities of every test sentence
     history.parquet      loss, learning rate and dev scores
+    epochs/              checkpoints, while the run is under way
     checkpoint/          a transformers folder, with --keep-checkpoint
 """
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from xner_bench.watch import Watch
 
-State = Literal["started", "done", "failed", "diverged"]
+State = Literal["started", "done", "failed", "diverged", "stopped"]
 
 
 class Missing(BaseModel):
@@ -154,7 +155,7 @@ class Store:
         """Hold a run, so that two processes with the same command do its work once. Freed if the holder is killed."""
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.root / "runs" / f".{run_id}.lock")
+        lock = FileLock(self._lock(run_id))
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -164,6 +165,24 @@ class Store:
             yield
         finally:
             lock.release()
+
+    def held(self, run_id: str) -> bool:
+        """Whether some process carries a run out at this moment."""
+        from filelock import FileLock, Timeout
+
+        path = self._lock(run_id)
+        if not path.is_file():
+            return False
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        lock.release()
+        return False
+
+    def _lock(self, run_id: str) -> Path:
+        return self.root / "runs" / f".{run_id}.lock"
 
     def save_run(self, run: Run) -> None:
         text = json.dumps(run.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)

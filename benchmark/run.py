@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from xner_bench import device, plan, stages
 from xner_bench.errors import XnerError
 from xner_bench.results import Run, Store
+from xner_bench.stages import Stop
 from xner_bench.train import Diverged
 from xner_bench.watch import SILENT
 
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
 
     from xner_bench.plan import Plan
     from xner_bench.settings import Execution, RunSettings
-    from xner_bench.stages import Work
+    from xner_bench.stages import AfterEpoch, Work
     from xner_bench.watch import Watch
 
 
-def run(settings: RunSettings, execution: Execution, watch: Watch = SILENT) -> Run:
+def run(
+    settings: RunSettings, execution: Execution, watch: Watch = SILENT, after_epoch: AfterEpoch | None = None
+) -> Run:
     """Carry out one run, or find it done. Same settings, same data, same encoder: the work is done once.
+
+    A run that was interrupted goes on from its last epoch. `after_epoch` hears of every epoch's F1 on the source's dev
+    split, and may raise Stop: the run is then `stopped`, and goes on from there when it is asked for again.
 
     Raises XnerError for what the user can mend, before training where it can be known by then. A loss that is no number
     gives a run in the state `diverged`; any other failure is recorded as `failed` and raised.
@@ -31,31 +37,51 @@ def run(settings: RunSettings, execution: Execution, watch: Watch = SILENT) -> R
     store.probe()
     ready = plan.make(settings, execution, watch)
     with store.lock(ready.run_id, watch):
-        done = store.find(ready.run_id)
-        if done is not None and answers(done, ready):
-            watch.note(f"already done: {store.folder(done.run_id)}")
-            return done
+        before = store.find(ready.run_id)
+        if before is not None and stands(before, ready):
+            watch.note(f"already {before.state}: {store.folder(before.run_id)}")
+            return before
         with device.memory_kept():
-            return carry_out(ready, store, watch, done)
+            return carry_out(ready, store, watch, before, after_epoch)
 
 
-def answers(done: Run, ready: Plan) -> bool:
-    """Whether a run in the store says all that is asked for."""
-    asked = set(ready.settings.profiles) <= set(done.settings.profiles)
-    return done.state == "done" and asked and (done.checkpoint_kept or not ready.execution.keep_checkpoint)
+def stands(before: Run, ready: Plan) -> bool:
+    """Whether what the store has of a run is left as it is."""
+    overwrite = ready.execution.overwrite
+    ended = before.state in ("done", "failed", "diverged")
+    return overwrite != "always" and (answers(before, ready) or (overwrite == "never" and ended))
 
 
-def carry_out(ready: Plan, store: Store, watch: Watch, before: Run | None = None) -> Run:
+def answers(before: Run, ready: Plan) -> bool:
+    """Whether a run in the store says all that is asked for. One that diverged would diverge again."""
+    asked = set(ready.settings.profiles) <= set(before.settings.profiles)
+    complete = asked and (before.checkpoint_kept or not ready.execution.keep_checkpoint)
+    return before.state == "diverged" or (before.state == "done" and complete)
+
+
+def objective(store: Store, run: Run) -> float | None:
+    """F1 (0 to 1) of a finished run on the source's dev split, at the checkpoint of the suite's TRUE protocol."""
+    record = json.loads((store.folder(run.run_id) / "selection.json").read_bytes())
+    epoch = record["selection"][run.settings.true_protocol].get(run.settings.source)
+    score: float | None = record["dev"][str(epoch)].get(run.settings.source) if epoch else None
+    return score
+
+
+def carry_out(
+    ready: Plan, store: Store, watch: Watch, before: Run | None = None, after_epoch: AfterEpoch | None = None
+) -> Run:
     """Train, select, test, store: in this order.
 
     `before` is what the store has of this run. One that is done, and is done again for a further profile or for its
     checkpoint, keeps its record until the new one is complete, and loses nothing that it had.
     """
     again = before is not None and before.state == "done"
-    work = stages.prepare(plan.widened(ready, before) if before and again else ready, store, watch)
-    if again:
+    work = stages.prepare(plan.widened(ready, before) if before and again else ready, store, watch, after_epoch)
+    if ready.execution.overwrite == "always":
+        work.checkpoints.forget()
+    elif again:
         watch.note("done already, but without what is asked for now: the run is carried out again")
-    else:
+    if not again:
         store.save_run(work.record)
     with recorded(work, again):
         stages.train(work)
@@ -67,19 +93,23 @@ def carry_out(ready: Plan, store: Store, watch: Watch, before: Run | None = None
 
 @contextmanager
 def recorded(work: Work, again: bool = False) -> Iterator[None]:
-    """Whatever happens to a run after its start is written into its record; its epochs' weights go.
+    """However a run ends, its record says so. Its epochs stay for as long as something is left to be done from them.
 
     `again`: the record says that the run is done, and goes on saying so.
     """
     try:
         yield
     except Diverged as error:
+        work.checkpoints.forget()
         if again:  # on another machine, as the one that did it first got through
             raise XnerError(f"{error}; what {work.record.run_id} had before is kept") from error
         stages.close(work, state="diverged", error=str(error))
+    except Stop as reason:
+        if not again:
+            stages.close(work, state="stopped", error=str(reason))
     except Exception as error:
         if not again:
             stages.close(work, state="failed", error=f"{type(error).__name__}: {error}")
         raise
-    finally:
-        shutil.rmtree(work.checkpoints.folder, ignore_errors=True)
+    else:
+        work.checkpoints.forget()

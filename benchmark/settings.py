@@ -73,8 +73,12 @@ class Execution(BaseModel):
     cache: Path = Field(default_factory=files.cache_dir)
     device: str = "auto"
     subwords_at_once: int | None = Field(None, ge=1, description="in training; None: what suits the device")
+    threads: int | None = Field(None, ge=1, description="of the CPU; None: what torch takes by itself")
     allow_missing: bool = False
     keep_checkpoint: bool = False
+    overwrite: Literal["never", "missing", "always"] = Field(
+        "missing", description="of runs that are there: leave all of them, do what is missing, or do them anew"
+    )
 
 
 def digest(value: object) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from xner_bench import (
     protocol,
     provenance,
     registry,
+    resume,
     tagger,
     vocabulary,
 )
@@ -30,10 +32,10 @@ from xner_bench.method import Method
 from xner_bench.plan import Part
 from xner_bench.results import HISTORY, PREDICTIONS, SCORES, EncoderRecord, Run, Store
 from xner_bench.score import micro
-from xner_bench.train import Step, fit
+from xner_bench.train import Fit, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,6 +46,16 @@ if TYPE_CHECKING:
     from xner_bench.settings import Profile, RunSettings
     from xner_bench.tagger import Tagger
     from xner_bench.watch import Watch
+
+
+T = TypeVar("T")
+
+
+class Stop(Exception):
+    """Whoever looks on has seen enough; says why."""
+
+
+AfterEpoch = Callable[[int, float | None], None]  # epoch (from 1), F1 (0..1) of the source's dev split
 
 
 @dataclass
@@ -58,6 +70,7 @@ class Work:
     record: Run
     encoded: dict[Part, Encoded]
     checkpoints: Checkpoints
+    after_epoch: AfterEpoch | None = None
     dev_gold: dict[str, Gold] = field(default_factory=dict)
     dev_scores: DevScores = field(default_factory=dict)
     selection: Selection = field(default_factory=dict)
@@ -95,11 +108,27 @@ class Work:
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + monotonic() - start, 3)
 
+    def timed_each(self, name: str, pieces: Iterable[T]) -> Iterator[T]:
+        """Pieces of work that are done as they are asked for, timed without what is done between them."""
+        left = iter(pieces)
+        while True:
+            with self.timed(name):
+                piece = next(left, None)
+            if piece is None:
+                return
+            yield piece
 
-def prepare(ready: Plan, store: Store, watch: Watch) -> Work:
+    def tell(self, epoch: int) -> None:
+        """Let whoever looks on know what the source's dev split says; it may raise Stop."""
+        if self.after_epoch:
+            self.after_epoch(epoch, self.dev_scores[epoch].get(self.settings.source))
+
+
+def prepare(ready: Plan, store: Store, watch: Watch, after_epoch: AfterEpoch | None = None) -> Work:
     """Load the encoder, put the head on it, and encode every corpus. Nothing is recorded yet."""
     start = monotonic()
     device.make_deterministic(ready.device)
+    device.use_threads(ready.execution.threads)
     encoder = Encoder(ready.pretrained, ready.tag_names)
     settings = ready.settings
     sizes = encoder.sizes(settings.training.dropout)
@@ -116,7 +145,7 @@ def prepare(ready: Plan, store: Store, watch: Watch) -> Work:
     record = begin(ready, encoder)
     checkpoints = Checkpoints(store.folder(record.run_id) / "epochs")
     seconds = {"preparing": round(monotonic() - start, 3)}
-    return Work(ready, store, watch, encoder, built, record, encoded, checkpoints, seconds=seconds)
+    return Work(ready, store, watch, encoder, built, record, encoded, checkpoints, after_epoch, seconds=seconds)
 
 
 def encode_all(ready: Plan, encoder: Encoder, watch: Watch) -> dict[Part, Encoded]:
@@ -156,27 +185,32 @@ def train(work: Work) -> None:
     part = Part(settings.source, "train")
     gold = work.gold(part).tags
     work.dev_gold = {name: work.gold(Part(name, "dev")) for name in work.of("dev")}
-    with work.timed("training and dev"):
-        steps = fit(
-            work.tagger,
-            ready.method,
-            work.encoded[part],
-            gold,
-            settings.training,
-            settings.seed,
-            work.watch,
-            ready.execution.subwords_at_once,
-        )
-        for epoch, taken in enumerate(steps, start=1):
-            work.steps += taken
-            close_epoch(work, epoch)
-        if work.finishes:
-            ready.method.finish(work.tagger, list(work.checkpoints.kept.values()))
-            close_epoch(work, settings.training.epochs + 1)
+    fit = Fit(
+        work.tagger,
+        ready.method,
+        work.encoded[part],
+        gold,
+        settings.training,
+        settings.seed,
+        work.watch,
+        ready.execution.subwords_at_once,
+    )
+    resume.go_on(work, fit)
+    for epoch in work.dev_scores:
+        work.tell(epoch)
+    for taken in work.timed_each("training", fit):
+        work.steps += taken
+        score_dev(work, fit.epoch)
+        resume.save(work, fit)
+        work.tell(fit.epoch)
+    if work.finishes:
+        ready.method.finish(work.tagger, list(work.checkpoints.kept.values()))
+        score_dev(work, settings.training.epochs + 1)
+        work.checkpoints.save(work.tagger, settings.training.epochs + 1)
 
 
-def close_epoch(work: Work, epoch: int) -> None:
-    """Score the dev splits and save the tagger; drop checkpoints that nobody needs any more."""
+def score_dev(work: Work, epoch: int) -> None:
+    """Tag all dev splits in one pass, and score them."""
     with work.timed("dev"):
         tagged = predict.tag(
             work.tagger,
@@ -188,10 +222,6 @@ def close_epoch(work: Work, epoch: int) -> None:
         work.dev_scores[epoch] = {
             name: micro(gold.compare(tagged[name], measure.SELECTING)).f1 for name, gold in work.dev_gold.items()
         }
-    work.checkpoints.save(work.tagger, epoch)
-    if not work.finishes:  # else the method will want them all
-        so_far = protocol.select(work.dev_scores, work.settings.source, work.settings.corpora)
-        work.checkpoints.keep_only(protocol.wanted(so_far))
 
 
 def select(work: Work) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from xner_bench import batches, device, vocabulary
+from xner_bench.checkpoints import State
 from xner_bench.errors import XnerError
 from xner_bench.watch import SILENT
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from xner_bench.method import Method
     from xner_bench.settings import Training
     from xner_bench.tagger import Tagger
-    from xner_bench.watch import Watch
+    from xner_bench.watch import Advance, Watch
 
 
 # A batch with more subwords is computed in parts: enough for products to be fast, little enough for memory.
@@ -29,6 +30,9 @@ SUBWORDS_AT_ONCE = {"cpu": 4_096, "cuda": 32_768}
 # Windows in a group are at least so much of the longest one's length: a few places of padding, in attention alone, are
 # cheaper than more groups.
 FILLED = {"cpu": 0.75, "cuda": 0.25}
+
+
+Part = tuple[batches.Batch, torch.Tensor]  # with its tags (W,)
 
 
 class Diverged(Exception):
@@ -44,54 +48,88 @@ class Step(NamedTuple):
     learning_rate: float
 
 
-def fit(
-    tagger: Tagger,
-    method: Method,
-    train: Encoded,
-    gold: NDArray[np.int64],
-    training: Training,
-    seed: int,
-    watch: Watch = SILENT,
-    budget: int | None = None,
-) -> Iterator[list[Step]]:
-    """Train epoch by epoch; yields the epoch's steps while the tagger stands at its end.
+class Fit:
+    """Training under way: iterate over it for each epoch's steps, while the tagger stands at the epoch's end.
 
     `gold` (W,) holds the tag ids of the training corpus' words. A batch of more than `budget` subwords (by default what
-    suits the device) is computed in parts, with the same loss. Raises Diverged at the first loss that is not finite,
-    also where only the last step made it so.
+    suits the device) is computed in parts, with the same loss. Iterating raises Diverged at the first loss that is not
+    finite, also where only the last step made it so.
+
+    `state()` between two epochs, given to `restore()` of another Fit whose tagger has the same weights, makes that one
+    go on with the same bits.
     """
-    every_subword = training.subword_labels == "all"
-    generator = torch.Generator().manual_seed(seed)
-    torch.manual_seed(seed)  # dropout
-    tags = torch.from_numpy(gold)
-    steps = math.ceil(len(batches.with_words(train, every_subword)) / training.batch_size) * training.epochs
-    budget = budget or device.of_kind(SUBWORDS_AT_ONCE, tagger.device)
-    filled = device.of_kind(FILLED, tagger.device)
-    stepper = Stepper(tagger, method, training, steps)
-    done = 0
-    with watch.stage("training", steps) as advance:
-        for epoch in range(1, training.epochs + 1):
-            tagger.train()
-            taken = []
-            for parts in batches.shuffled(train, training.batch_size, generator, every_subword, budget, filled):
-                done += 1
-                given = [(part.to(tagger.device), tags[part.word].to(tagger.device)) for part in parts]
-                loss, rate = stepper.step(given)
-                _expect_number(loss, f"of step {done} of {steps}", training)
-                method.after_step(tagger, done)
-                taken.append(Step(epoch, done, loss, rate))
-                advance(1, f"epoch {epoch}/{training.epochs} loss {loss:.3f}")
-            if done == steps and taken:
-                _expect_number(stepper.loss(given), "after the last step", training)
-            yield taken
 
+    def __init__(
+        self,
+        tagger: Tagger,
+        method: Method,
+        train: Encoded,
+        gold: NDArray[np.int64],
+        training: Training,
+        seed: int,
+        watch: Watch = SILENT,
+        budget: int | None = None,
+    ) -> None:
+        self.tagger, self.method, self.train, self.training, self.watch = tagger, method, train, training, watch
+        self.every_subword = training.subword_labels == "all"
+        self.order = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)  # dropout
+        self.tags = torch.from_numpy(gold)
+        self.steps = (
+            math.ceil(len(batches.with_words(train, self.every_subword)) / training.batch_size) * training.epochs
+        )
+        self.budget = budget or device.of_kind(SUBWORDS_AT_ONCE, tagger.device)
+        self.stepper = Stepper(tagger, method, training, self.steps)
+        self.epoch = 0  # the last one that is complete
+        self.step = 0  # likewise
 
-def _expect_number(loss: float, which: str, training: Training) -> None:
-    if not math.isfinite(loss):
-        raise Diverged(f"the loss {which} is {loss}; try a lower --lr than {training.lr:g}")
+    def __iter__(self) -> Iterator[list[Step]]:
+        with self.watch.stage("training", self.steps) as advance:
+            advance(self.step)
+            while self.epoch < self.training.epochs:
+                yield self._train(advance)
 
+    def _train(self, advance: Advance) -> list[Step]:
+        """One epoch."""
+        self.tagger.train()
+        taken: list[Step] = []
+        epoch = self.epoch + 1
+        for given in self._batches():
+            self.step += 1
+            loss, rate = self.stepper.step(given)
+            self._expect_number(loss, f"of step {self.step} of {self.steps}")
+            self.method.after_step(self.tagger, self.step)
+            taken.append(Step(epoch, self.step, loss, rate))
+            advance(1, f"epoch {epoch}/{self.training.epochs} loss {loss:.3f}")
+        if self.step == self.steps and taken:
+            self._expect_number(self.stepper.loss(given), "after the last step")
+        self.epoch = epoch
+        return taken
 
-Part = tuple[batches.Batch, torch.Tensor]  # with its tags (W,)
+    def _batches(self) -> Iterator[list[Part]]:
+        """An epoch's batches with their tags, in parts, on the device."""
+        place = self.tagger.device
+        filled = device.of_kind(FILLED, place)
+        size = self.training.batch_size
+        for parts in batches.shuffled(self.train, size, self.order, self.every_subword, self.budget, filled):
+            yield [(part.to(place), self.tags[part.word].to(place)) for part in parts]
+
+    def _expect_number(self, loss: float, which: str) -> None:
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss {which} is {loss}; try a lower --lr than {self.training.lr:g}")
+
+    def state(self) -> State:
+        """Where training stands: optimizer, schedule, random numbers, order of the data; all but the weights."""
+        tensors, facts = self.stepper.state()
+        random = {"random.order": self.order.get_state(), **device.random_state(self.tagger.device)}
+        return State({**tensors, **random}, {**facts, "epoch": self.epoch, "step": self.step})
+
+    def restore(self, state: State) -> None:
+        """Go on from there; the tagger must have the weights of that moment."""
+        self.stepper.restore(state)
+        self.order.set_state(state.tensors["random.order"])
+        device.set_random_state(self.tagger.device, state.tensors)
+        self.epoch, self.step = state.facts["epoch"], state.facts["step"]
 
 
 class Stepper:
@@ -149,6 +187,27 @@ class Stepper:
         norm = torch.nn.utils.get_total_norm(gradients)
         if norm > self.training.clip - 1e-6:  # else the factor is 1; to multiply by it takes as long as AdamW
             torch.nn.utils.clip_grads_with_norm_(self.parameters, self.training.clip, norm)
+
+    def state(self) -> State:
+        """Optimizer, schedule and loss scale as they stand."""
+        own = self.optimizer.state_dict()["state"]  # parameter, counted through the groups -> its moments and steps
+        tensors = {f"optimizer.{at}.{name}": one for at, moments in own.items() for name, one in moments.items()}
+        return State(tensors, {"schedule": self.schedule.state_dict(), "scaler": self.scaler.state_dict()})
+
+    def restore(self, state: State) -> None:
+        """Take on what `state` gave."""
+        own: dict[int, dict[str, torch.Tensor]] = {}
+        for key, tensor in state.tensors.items():
+            kind, _, place = key.partition(".")
+            at, _, name = place.partition(".")
+            if kind == "optimizer":
+                own.setdefault(int(at), {})[name] = tensor
+        self.schedule.load_state_dict(state.facts["schedule"])
+        groups = self.optimizer.state_dict()["param_groups"]
+        for group, rate in zip(groups, self.schedule.get_last_lr(), strict=True):
+            group["lr"] = rate
+        self.optimizer.load_state_dict({"state": own, "param_groups": groups})
+        self.scaler.load_state_dict(state.facts["scaler"])
 
     @torch.no_grad()
     def loss(self, parts: Sequence[Part]) -> float:

@@ -20,7 +20,7 @@ from xner_bench import batches, encode, vocabulary
 from xner_bench.method import Method
 from xner_bench.methods.slicer import Slicer
 from xner_bench.methods.standard import Standard
-from xner_bench.train import Diverged, Step, fit, groups, linear_schedule
+from xner_bench.train import Diverged, Fit, Step, groups, linear_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -102,7 +102,7 @@ def fitted(tagger: Tagger, method: Method, encoder: Encoder, training: Training,
     """Train as a run does, with a compact vocabulary; the encoder has its whole one again afterwards."""
     encoded, gold = corpus(encoder)
     assert vocabulary.compact(encoder.transformer, np.unique(encoded.ids), tagger.layout, encoder.room)
-    steps = list(fit(tagger, method, encoded, gold, training, seed))
+    steps = list(Fit(tagger, method, encoded, gold, training, seed))
     vocabulary.expand(encoder.transformer)
     return steps
 
@@ -254,7 +254,7 @@ def test_batches_computed_in_parts_train_the_same(encoders: tiny.Folders) -> Non
         training = tiny.training(batch_size=8)
         return [
             step.loss
-            for epoch in fit(tagger, Standard(), encoded, gold, training, SEED, budget=budget)
+            for epoch in Fit(tagger, Standard(), encoded, gold, training, SEED, budget=budget)
             for step in epoch
         ]
 
@@ -289,7 +289,7 @@ def test_a_loss_that_is_no_number_stops_training_at_its_step(lr: float, encoders
     tagger = tiny.tagger_for(encoder, Standard())
     encoded, gold = corpus(encoder)
     training = tiny.training(warmup=0.0, epochs=2).model_copy(update={"lr": lr})
-    steps = fit(tagger, Standard(), encoded, gold, training, SEED)
+    steps = iter(Fit(tagger, Standard(), encoded, gold, training, SEED))
     total = 2 * math.ceil(len(batches.with_words(encoded, False)) / 4)
     with pytest.raises(Diverged, match=rf"^the loss of step 2 of {total} is (nan|inf); try a lower --lr than"):
         next(steps)
@@ -302,7 +302,7 @@ def test_words_that_nobody_sees_do_not_spoil_the_loss(encoders: tiny.Folders) ->
     encoded = encode.encode([("\u200e",), ("Kan" * 30,), ("Kano", "\ufeff"), ("Lagos",)], tiny.subwords(encoder, 16))
     assert len(batches.with_words(encoded, every_subword=False)) == 3 < encoded.n_windows
     training = tiny.training(batch_size=1)
-    epochs = list(fit(tagger, Standard(), encoded, tiny.gold(encoded), training, SEED))
+    epochs = list(Fit(tagger, Standard(), encoded, tiny.gold(encoded), training, SEED))
     assert [len(epoch) for epoch in epochs] == [3, 3]
 
 
@@ -350,7 +350,7 @@ def test_epochs_are_handed_over_as_they_end(encoders: tiny.Folders) -> None:
     epochs, weights = [], []
     CALLS.clear()
     encoded, gold = corpus(encoder)
-    for epoch in fit(tagger, HeadOnly(), encoded, gold, training, SEED):
+    for epoch in Fit(tagger, HeadOnly(), encoded, gold, training, SEED):
         epochs.append(epoch)
         weights.append(next(tagger.head.parameters()).detach().clone())
         tagger.eval()  # as scoring dev does; the next epoch must train again

@@ -11,6 +11,7 @@ from dataclasses import replace
 from math import fsum
 from typing import TYPE_CHECKING, get_args
 
+from xner_bench import survey
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.leaderboard import scores
 from xner_bench.leaderboard.cells import stat
@@ -21,31 +22,37 @@ from xner_bench.leaderboard.papers import published_lines
 from xner_bench.leaderboard.scores import Cell, Scored
 from xner_bench.score import micro
 from xner_bench.settings import Profile
+from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from xner_bench.catalogue import Catalogue, Suite
     from xner_bench.results import Run, Store
+    from xner_bench.watch import Watch
 
 _PROFILES = get_args(Profile)  # the sound default first
 SeedScores = tuple["dict[Cell, Scored]", ...]  # one of each run of an entry
 
 
-def build(store: Store, catalogue: Catalogue, suite: str | None = None) -> tuple[Section, ...]:
-    """The leaderboard of a store's runs, or of those of one suite.
+def build(store: Store, catalogue: Catalogue, suite: str | None = None, watch: Watch = SILENT) -> tuple[Section, ...]:
+    """The leaderboard of a store's runs, or of those of one suite. Records that cannot be read are noted and counted.
 
     Raises XnerError where there is nothing to rank, or where the catalogue does not have the suite of a run.
     """
-    runs = [run for run in store.runs() if suite in (None, run.settings.suite)]
+    records = survey.read(store)
+    if problem := survey.complaint(records.unreadable):
+        watch.note(problem)
+    runs = [run for run in records.runs if suite in (None, run.settings.suite)]
     if not any(run.state == "done" for run in runs):
         raise XnerError(_nothing(store, suite, runs))
     grouped: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
         grouped[run.settings.suite, run.settings.source].append(run)
     labelled = _entries(runs, catalogue)
+    lost = len(records.unreadable)  # nobody knows of which suite
     return tuple(
-        _section(store, catalogue, labelled, grouped[name, source], catalogue.suite(name), source)
+        _section(store, catalogue, labelled, grouped[name, source], catalogue.suite(name), source, lost)
         for name, source in sorted(grouped)
     )
 
@@ -78,6 +85,7 @@ def _section(
     runs: Sequence[Run],
     suite: Suite,
     source: str,
+    lost: int = 0,
 ) -> Section:
     own = [entry for entry in labelled if entry.suite == suite.name and entry.run.settings.source == source]
     seeds = {entry.label: _scores(store, entry) for entry in own}
@@ -90,7 +98,7 @@ def _section(
         corpora=_corpora(suite, source, own),
         lines=(),
         notices=_notices(catalogue, suite, source),
-        unranked=dict(sorted(Counter(run.state for run in runs if run.state != "done").items())),
+        unranked=_unranked(runs, lost),
         differing=_differing(run for entry in own for run in entry.runs),
     )
     ours = [line for entry in own for line in _lines(entry, seeds[entry.label], section)]
@@ -109,6 +117,11 @@ def _corpora(suite: Suite, source: str, found: Iterable[Entry]) -> tuple[str, ..
 def _notices(catalogue: Catalogue, suite: Suite, source: str) -> tuple[str, ...]:
     cards = (catalogue.card(dataset).notice for dataset in datasets((source, *suite.targets)))
     return tuple(dict.fromkeys(notice for notice in (suite.notice, *cards) if notice))
+
+
+def _unranked(runs: Iterable[Run], lost: int) -> dict[str, int]:
+    states = sorted(Counter(run.state for run in runs if run.state != "done").items())
+    return {**dict(states), **({"unreadable": lost} if lost else {})}
 
 
 def _differing(runs: Iterable[Run]) -> tuple[str, ...]:
@@ -145,6 +158,12 @@ def _lines(entry: Entry, seeds: SeedScores, section: Section) -> list[Line]:
             entry_id=run.entry_id,
             run_ids=tuple(run.run_id for run in entry.runs),
             n_seeds=len(entry.runs),
+            types=run.settings.types,
+            seeds={
+                (group.name, protocol): _seed_means(entry, seeds, group, protocol, profile)
+                for group in section.groups
+                for protocol in section.protocols
+            },
         )
         for profile in sorted(profiles)
     ]
@@ -170,6 +189,12 @@ def _mean(seeds: SeedScores, group: Group, protocol: str, profile: str) -> Mean:
     per_seed = [scores_of(found, group.corpora, protocol, profile) for found in seeds]
     scored = sum(None not in values for values in zip(*per_seed, strict=True))
     return Mean(stat([unweighted(values) for values in per_seed]), scored, len(group.corpora))
+
+
+def _seed_means(entry: Entry, seeds: SeedScores, group: Group, protocol: str, profile: str) -> dict[int, float]:
+    """Seed -> mean of a group, for the seeds that have all of its scores."""
+    means = (unweighted(scores_of(found, group.corpora, protocol, profile)) for found in seeds)
+    return {run.settings.seed: mean for run, mean in zip(entry.runs, means, strict=True) if mean is not None}
 
 
 def scores_of(found: Mapping[Cell, Scored], corpora: Iterable[str], protocol: str, profile: str) -> list[float | None]:

@@ -51,6 +51,13 @@ def group_text(value: Stat | None, scored: int, size: int) -> str:
     return f"{scored}/{size}" if value is None else f"{mean_text(value)} ({value.n})"
 
 
+def signed_text(value: Stat) -> str:
+    """A difference: `+1.2 ± 0.5 (3)`; one that rounds to nothing has no sign."""
+    mean = f"{value.mean:+.1f}"
+    spread = "" if value.std is None else f" ± {value.std:.1f}"
+    return f"{'0.0' if mean in ('+0.0', '-0.0') else mean}{spread} ({value.n})"
+
+
 def plain(text: str) -> str:
     """A name as one line of visible text: no control characters, runs of white space as one blank."""
     visible = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xner_bench.leaderboard.groups import TOTAL
@@ -54,6 +54,10 @@ class Line:
     run_ids: tuple[str, ...] = ()
     n_seeds: int | None = None
     published: bool = False
+    types: tuple[str, ...] = ()
+    seeds: Mapping[tuple[str, str], Mapping[int, float]] = field(
+        default_factory=dict
+    )  # (group, protocol) -> seed -> mean
 
     def total(self, protocol: str) -> Stat | None:
         mean = self.means.get((TOTAL, protocol))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from xner_bench.leaderboard import legend
+from xner_bench.leaderboard import differences, legend
 from xner_bench.leaderboard.cells import NONE, mean_text, plain
 from xner_bench.leaderboard.groups import datasets
 
@@ -32,7 +32,7 @@ def leaderboard(sections: Sequence[Section]) -> str:
     for section in sections:
         parts += _head(section)
         for profile in section.profiles:
-            parts += [_profile(profile), _group_table(section, _of(section, profile))]
+            parts += [_profile(profile), _group_table(section, _of(section, profile)), *_differences(section, profile)]
         parts += _notes(section)
     return _document(parts)
 
@@ -91,6 +91,23 @@ def _group_table(section: Section, lines: Sequence[Line]) -> str:
         for line in lines
     ]
     return _grid(header, rows, len(_NAMES))
+
+
+def _differences(section: Section, profile: str) -> list[str]:
+    """What the methods change, where there is a baseline."""
+    found = differences.pairs(section, profile)
+    if not found:
+        return []
+    columns = [(group.name, title, protocol) for group in section.groups for title, protocol in legend.shown(section)]
+    header = [*_NAMES, *(f"{escape(name)}, {title}" for name, title, _ in columns)]
+    rows = [
+        [
+            *_names(pair.line, ()),
+            *(differences.cell(pair, name, protocol) for name, _, protocol in columns),
+        ]
+        for pair in found
+    ]
+    return [f"{escape(differences.heading(found))}. {escape(differences.ABOUT)}", _grid(header, rows, len(_NAMES))]
 
 
 _NAMES = ("Entry", "Encoder")

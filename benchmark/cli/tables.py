@@ -153,6 +153,7 @@ def board(console: Console, sections: Sequence[Section], catalogue: Catalogue, p
 def _put_profile(console: Console, section: Section, catalogue: Catalogue, profile: str, per_language: bool) -> None:
     lines = [line for line in section.lines if line.profile == profile]
     put(console, _names(lines), _group_columns(section, lines))
+    _put_differences(console, section, profile)
     if per_language:
         _put_languages(console, section, catalogue, lines)
 
@@ -179,6 +180,23 @@ def _group_columns(section: Section, lines: Sequence[Line]) -> list[Column]:
         for group in section.groups
         for heading, protocol in shown(section)
     ]
+
+
+def _put_differences(console: Console, section: Section, profile: str) -> None:
+    """What the methods change, where there is a baseline."""
+    from xner_bench.leaderboard import differences
+    from xner_bench.leaderboard.legend import shown
+
+    found = differences.pairs(section, profile)
+    if not found:
+        return
+    put_text(console, f"\n{differences.heading(found)}. {differences.ABOUT}")
+    columns = [
+        Column(f"{_heading(group)}\n{heading}", [differences.cell(pair, group.name, protocol) for pair in found])
+        for group in section.groups
+        for heading, protocol in shown(section)
+    ]
+    put(console, _names([pair.line for pair in found]), columns)
 
 
 def _heading(group: Group) -> str:

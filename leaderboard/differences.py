@@ -1,0 +1,56 @@
+"""What a method changes: each entry against the baseline trained in the same way, seed by seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from xner_bench.leaderboard.cells import NONE, signed_text, stat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xner_bench.leaderboard.cells import Stat
+    from xner_bench.leaderboard.lines import Line, Section
+
+BASELINE = "standard"
+ABOUT = (
+    "+1.2 ± 0.5 (3) is the mean ± sample standard deviation of the differences of three seeds that both entries have, "
+    "in points of F1."
+)
+
+
+class Pair(NamedTuple):
+    """An entry and the one that it is held against."""
+
+    line: Line
+    baseline: Line
+
+    def difference(self, group: str, protocol: str) -> Stat | None:
+        """Entry less baseline on a group's mean, over the seeds that both have; None without such a seed."""
+        own, base = (line.seeds.get((group, protocol), {}) for line in self)
+        return stat([own[seed] - base[seed] for seed in sorted(own.keys() & base.keys())])
+
+
+def pairs(section: Section, profile: str) -> list[Pair]:
+    """Own entries of a profile that have a baseline, with it, in the section's order."""
+    own = [line for line in section.lines if line.profile == profile and not line.published]
+    baselines = [line for line in own if line.method == BASELINE]
+    found = [Pair(line, base) for line in own for base in baselines if line.method != BASELINE and _alike(line, base)]
+    return [pair for pair in found if any(pair.difference(*at) for at in pair.line.seeds)]
+
+
+def _alike(line: Line, baseline: Line) -> bool:
+    """Trained in the same way from the same encoder."""
+    return (line.encoder, line.training, line.types) == (baseline.encoder, baseline.training, baseline.types)
+
+
+def heading(found: Sequence[Pair]) -> str:
+    """What a table of differences is called: of one baseline by its label, of several by their method."""
+    labels = {pair.baseline.label for pair in found}
+    return f"Difference from {labels.pop() if len(labels) == 1 else f'{BASELINE}, trained in the same way'}"
+
+
+def cell(pair: Pair, group: str, protocol: str) -> str:
+    """A difference as text."""
+    found = pair.difference(group, protocol)
+    return signed_text(found) if found else NONE

@@ -66,7 +66,7 @@ class CompactEmbedding(nn.Module):
         weight = self.table * self.factor.to(self.table.dtype)
         used = self.row >= 0
         weight[used] = self.weight[self.row[used]]
-        whole = nn.Embedding(*weight.shape, padding_idx=self.padding, device="meta")
+        whole = nn.Embedding(weight.shape[0], weight.shape[1], padding_idx=self.padding, device="meta")
         whole.weight = nn.Parameter(weight, requires_grad=self.weight.requires_grad)
         return whole
 

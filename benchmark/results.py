@@ -155,7 +155,7 @@ class Store:
         """Hold a run, so that two processes with the same command do its work once. Freed if the holder is killed."""
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self._lock(run_id))
+        lock = FileLock(self.lock_path(run_id))
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -170,7 +170,7 @@ class Store:
         """Whether some process carries a run out at this moment."""
         from filelock import FileLock, Timeout
 
-        path = self._lock(run_id)
+        path = self.lock_path(run_id)
         if not path.is_file():
             return False
         lock = FileLock(path)
@@ -181,7 +181,8 @@ class Store:
         lock.release()
         return False
 
-    def _lock(self, run_id: str) -> Path:
+    def lock_path(self, run_id: str) -> Path:
+        """Locked by whoever carries a run out."""
         return self.root / "runs" / f".{run_id}.lock"
 
     def save_run(self, run: Run) -> None:
@@ -234,7 +235,7 @@ class Store:
             return pq.read_table(path)
         except (OSError, pa.ArrowInvalid) as error:
             raise XnerError(
-                f"{path}: {str(error).splitlines()[0]}; delete {path.parent} and run the command again"
+                f"{path}: {str(error).splitlines()[0]}; `xner-bench results check --repair` sets it aside, then run the command again"
             ) from error
 
     def _records(self) -> list[Path]:
@@ -254,7 +255,7 @@ def read_run(path: Path) -> Run:
     except (ValueError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise XnerError(
-            f"{path}: not a record of a run ({first}); delete {path.parent} and run the command again"
+            f"{path}: not a record of a run ({first}); `xner-bench results check --repair` sets it aside, then run the command again"
         ) from error
 
 

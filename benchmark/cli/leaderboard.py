@@ -48,10 +48,11 @@ def build(results: Path, out: Path | None, folders: tuple[Path, ...]) -> None:
     leaderboard.md (means of groups of targets). The same runs give the same bytes.
     """
     from xner_bench import catalogue
+    from xner_bench.cli import progress
     from xner_bench.leaderboard import board
 
     known = catalogue.load(folders)
-    sections = board.build(_store(results), known)
+    sections = board.build(_store(results), known, watch=progress.watch(quiet=False))
     for path in _write(out or results / "leaderboard", _files(sections, known)):
         click.echo(path)
     click.echo(f"{_count(sections)}; next: xner-bench leaderboard show{_flags(results, folders)}")
@@ -67,13 +68,13 @@ def show(results: Path, suite: str | None, per_language: bool, folders: tuple[Pa
     from rich.console import Console
 
     from xner_bench import catalogue
-    from xner_bench.cli import tables
+    from xner_bench.cli import progress, tables
     from xner_bench.leaderboard import board
 
     known = catalogue.load(folders)
     if suite is not None:
         known.suite(suite)  # a misspelt name is answered with the nearest ones
-    sections = board.build(_store(results), known, suite)
+    sections = board.build(_store(results), known, suite, progress.watch(quiet=False))
     console = Console(markup=False, emoji=False, highlight=False)
     tables.board(console, sections, known, per_language)
 

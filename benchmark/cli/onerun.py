@@ -1,0 +1,164 @@
+"""All of one run, for `xner-bench runs show`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from xner_bench import compare, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from xner_bench.catalogue import Catalogue
+    from xner_bench.cli.again import Where
+    from xner_bench.results import Run, Store
+
+
+def record(store: Store, run: Run) -> dict[str, Any]:
+    """The run's record, how far it is, its dev scores and choices, and its files."""
+    return {
+        "phase": survey.phase(store, run),
+        "folder": str(store.folder(run.run_id)),
+        **run.model_dump(mode="json"),
+        "selection": _selection(store, run),
+        "files": {path.name: path.stat().st_size for path in _files(store, run)},
+        "part of": list(_part_of(store, run)),
+    }
+
+
+def _selection(store: Store, run: Run) -> Any:
+    """Dev scores and chosen checkpoints; None as long as there are none that can be read."""
+    try:
+        return json.loads((store.folder(run.run_id) / "selection.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _files(store: Store, run: Run) -> list[Path]:
+    return sorted(path for path in store.folder(run.run_id).iterdir() if path.is_file())
+
+
+def _part_of(store: Store, run: Run) -> Iterator[str]:
+    """Grids and studies that this run belongs to."""
+    from xner_bench import undertakings
+
+    for kind, every in (("grid", undertakings.grids(store.root)), ("study", undertakings.studies(store.root))):
+        yield from (f"{kind} {one.name}" for one in every if run.run_id in one.run_ids)
+
+
+def show(store: Store, run: Run, where: Where) -> None:
+    """Facts, data, dev scores, test scores, files, and the command that does it again."""
+    from rich.console import Console
+
+    console = Console(markup=False, emoji=False, highlight=False)
+    for name, text in _facts(store, run, where):
+        click.echo(f"{name + ':':<11}{text}")
+    _show_data(console, run)
+    _show_dev(console, run, _selection(store, run))
+    if run.state == "done":
+        _show_scores(console, store, run, where.known)
+
+
+def _facts(store: Store, run: Run, where: Where) -> Iterator[tuple[str, str]]:
+    """`name: text` lines; those that say nothing are left out."""
+    from xner_bench.cli.again import command
+    from xner_bench.leaderboard.cells import plain
+
+    settings, told = run.settings, run.provenance
+    packages = told.get("packages") or {}
+    every = {
+        "run": f"{run.run_id} ({survey.phase(store, run)})",
+        "error": run.error or "",
+        "entry": run.entry_id,
+        "suite": settings.suite,
+        "method": f"{_pairs(settings.options, settings.method)} ({run.method_origin})",
+        "encoder": _encoder(run),
+        "source": settings.source,
+        "targets": f"{len(settings.targets)}: {' '.join(settings.targets)}",
+        "types": " ".join(settings.types) + _harmonized(run),
+        "training": _pairs(settings.training.model_dump()),
+        "seed": str(settings.seed),
+        "profiles": f"{' '.join(settings.profiles)}; TRUE is {settings.true_protocol}",
+        "missing": ", ".join(f"{one.corpus} {one.split}" for one in run.missing),
+        "versions": _pairs(
+            {name: value for name, value in {"python": told.get("python"), **packages}.items() if value}
+        ),
+        "machine": _pairs({name: value for (about, name), value in compare.facts(run).items() if about == "machine"}),
+        "started": str(told.get("started") or ""),
+        "seconds": _pairs(run.seconds),
+        "part of": ", ".join(_part_of(store, run)),
+        "folder": str(store.folder(run.run_id)),
+        "files": ", ".join(f"{path.name} {path.stat().st_size:,}" for path in _files(store, run)),
+        "command": " ".join(map(str, told.get("command") or ())),
+        "again": command(run, where),
+    }
+    yield from ((name, plain(text)) for name, text in every.items() if text)
+
+
+def _pairs(values: dict[str, Any], *before: str) -> str:
+    from xner_bench.leaderboard.cells import setting
+
+    return " ".join((*before, *(f"{name}={setting(value)}" for name, value in values.items())))
+
+
+def _encoder(run: Run) -> str:
+    encoder = run.encoder
+    revision = f" at {encoder.revision}" if encoder.revision else ""
+    return f"{encoder.name}{revision}, {encoder.parameters:,} parameters, fingerprint {encoder.fingerprint[:12]}"
+
+
+def _harmonized(run: Run) -> str:
+    mapped = [
+        f"{dataset} {kind} -> {to}"
+        for dataset, mapping in run.settings.harmonize.items()
+        for kind, to in mapping.items()
+    ]
+    return f" ({', '.join(mapped)})" if mapped else ""
+
+
+def _show_data(console: Console, run: Run) -> None:
+    from xner_bench.cli.tables import Column, put
+
+    if not run.data:
+        return
+    columns = [
+        Column("sentences", [f"{one.sentences:,}" for one in run.data]),
+        Column("repaired", [f"{one.repaired:,}" for one in run.data]),
+        Column("fingerprint", [one.fingerprint[:12] for one in run.data]),
+    ]
+    console.print()
+    put(console, [Column("Data", [f"{one.corpus} {one.split}" for one in run.data])], columns)
+
+
+def _show_dev(console: Console, run: Run, selection: Any) -> None:
+    """F1 on the dev splits after every epoch."""
+    from xner_bench.cli.tables import Column, put
+
+    try:
+        epochs = {int(epoch): scores for epoch, scores in selection["dev"].items()}
+        names = [corpus for corpus in run.settings.corpora if any(corpus in scores for scores in epochs.values())]
+        columns = [
+            Column(f"epoch {epoch}", [_percent(epochs[epoch].get(name)) for name in names]) for epoch in sorted(epochs)
+        ]
+    except (TypeError, KeyError, ValueError, AttributeError):  # none yet, or damaged: `results check` says so
+        return
+    if names:
+        console.print()
+        put(console, [Column("Dev F1", names)], columns)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"
+
+
+def _show_scores(console: Console, store: Store, run: Run, known: Catalogue) -> None:
+    from xner_bench.cli.tables import run_table
+
+    console.print()
+    run_table(console, run, store.table(run.run_id, "scores"), known)

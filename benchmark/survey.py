@@ -1,0 +1,113 @@
+"""What a store holds: the records that can be read, those that cannot, and how far each run is.
+
+One damaged record hides no other. Whoever reads a store for people reads it here, and says `complaint` about the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from xner_bench.errors import UnknownName, XnerError
+from xner_bench.results import Run, State, Store, read_run
+from xner_bench.settings import SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+# How far a run is: its state, where `started` says whether some process still carries it out.
+Phase = Literal["done", "running", "interrupted", "stopped", "failed", "diverged"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
+STATES: tuple[State, ...] = get_args(State)
+
+
+class Unreadable(NamedTuple):
+    """A record that this version cannot read."""
+
+    path: Path
+    problem: str  # one line
+    schema: int | None = None  # of a record that another version wrote; None: damaged
+
+    @property
+    def run_id(self) -> str:
+        return self.path.parent.name
+
+
+class Records(NamedTuple):
+    """All records of a store, by id."""
+
+    runs: tuple[Run, ...]
+    unreadable: tuple[Unreadable, ...]
+
+
+def read(store: Store) -> Records:
+    """Every record of a store; one that vanishes meanwhile is left out."""
+    runs: list[Run] = []
+    unreadable: list[Unreadable] = []
+    for path in sorted((store.root / "runs").glob("*/run.json")):
+        try:
+            runs.append(read_run(path))
+        except FileNotFoundError:
+            continue
+        except (XnerError, OSError) as error:
+            unreadable.append(_unreadable(path, str(error)))
+    return Records(tuple(runs), tuple(unreadable))
+
+
+def _unreadable(path: Path, error: str) -> Unreadable:
+    """What the error says of the file; of a damaged one, without what to do where there is only that one."""
+    version = other_schema(path)
+    advice = "; `xner-bench results check` says what to do"
+    return Unreadable(path, error if version is not None else error.partition(";")[0] + advice, version)
+
+
+def other_schema(path: Path, own: int = SCHEMA) -> int | None:
+    """The schema of a record, of this kind, that another version of this program wrote."""
+    try:
+        record = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    version = record.get("schema_version") if isinstance(record, dict) else None
+    return version if isinstance(version, int) and version != own else None
+
+
+def complaint(unreadable: Sequence[Unreadable]) -> str | None:
+    """One line about records that are left out; None where there are none."""
+    if not unreadable:
+        return None
+    first = unreadable[0].problem
+    if len(unreadable) == 1:
+        return f"left out: {first}"
+    return f"{len(unreadable)} records are left out, the first of them: {first}"
+
+
+def phase(store: Store, run: Run) -> Phase:
+    """How far a run is, as far as the store can tell."""
+    if run.state != "started":
+        return run.state
+    return "running" if store.held(run.run_id) else "interrupted"
+
+
+def find(store: Store, given: str) -> Run:
+    """The run with this id, or with an id or a hash in it that begins so. XnerError where there are several or none."""
+    names = sorted(path.parent.name for path in (store.root / "runs").glob("*/run.json"))
+    near = [given] if given in names else [name for name in names if _begins(name, given)]
+    if not near:
+        raise UnknownName("run", given, names if len(names) <= 12 else _alike(names, given), f"in {store.root}")
+    if len(near) > 1:
+        more = f" and {len(near) - 4} more" if len(near) > 4 else ""
+        raise XnerError(f"{len(near)} runs begin with {given!r}: {', '.join(near[:4])}{more}; give a longer part")
+    return store.run(near[0])
+
+
+def _begins(name: str, given: str) -> bool:
+    """`slicer-quick-s42-0123456789ab` is meant by slicer-quick-s42-01 as well as by 0123."""
+    return bool(given) and (name.startswith(given) or name.rpartition("-")[2].startswith(given))
+
+
+def _alike(names: Sequence[str], given: str) -> list[str]:
+    """A few names to offer, where there are too many to list."""
+    from difflib import get_close_matches
+
+    return get_close_matches(given, names, n=3, cutoff=0.5) or list(names[:3])

@@ -1,0 +1,245 @@
+"""Every file of a store held against what it should be. Reads only; `repair.py` mends.
+
+A run that some process carries out at the moment is left alone: its files are still to come.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from time import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from xner_bench import agreement, identity, sound, studies, survey, undertakings, whole
+from xner_bench.errors import XnerError
+from xner_bench.results import HISTORY, PREDICTIONS, SCORES, read_run
+from xner_bench.watch import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from xner_bench.results import Run, Store
+    from xner_bench.watch import Watch
+
+# damaged: not what was written. missing: not there. contradiction: whole, but of two files one must be wrong.
+# misplaced: in another folder than its own. other version: not for this one to read. left over: of no use, no harm.
+Kind = Literal["damaged", "missing", "contradiction", "misplaced", "other version", "left over"]
+Remedy = Literal["set aside", "remove", "move", "mend"]
+
+TABLES = {"scores": SCORES, "predictions": PREDICTIONS, "history": HISTORY}
+ASIDE = ".damaged"  # the end of the name of whatever was set aside
+TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}|\..+\.part|\.probe-\d+")  # of files.py, whole.py, export.py, Store.probe
+PATIENCE = 3600.0  # seconds; a temporary file outside of a run's folder that is older belongs to nobody any more
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in a store that is not as it should be."""
+
+    kind: Kind
+    path: Path
+    problem: str
+    run: Run | None = None
+    remedy: Remedy | None = None  # what can be done without losing anything
+
+    @property
+    def grave(self) -> bool:
+        """Whether a result is not there, or not to be trusted."""
+        return self.kind != "left over"
+
+
+def check(store: Store, watch: Watch = SILENT) -> Iterator[Finding]:
+    """Everything that is wrong with a store, run by run, then the rest."""
+    folders = run_folders(store)
+    with watch.stage("checking runs", len(folders)) as advance:
+        for folder in folders:
+            yield from check_run(store, folder)
+            advance(1, folder.name)
+    yield from left_over_locks(store)
+    yield from check_rest(store)
+
+
+def run_folders(store: Store) -> list[Path]:
+    """The folders of the runs, by id."""
+    return sorted(path for path in (store.root / "runs").glob("[!.]*") if path.is_dir())
+
+
+def check_run(store: Store, folder: Path, mine: bool = False) -> list[Finding]:
+    """What is wrong with one run. `mine`: its lock is held by whoever asks."""
+    if not mine and store.held(folder.name):
+        return []
+    found = list(_run(folder))
+    return [] if not mine and found and store.held(folder.name) else found  # it may have begun meanwhile
+
+
+def _run(folder: Path) -> Iterator[Finding]:
+    yield from temporary(folder)
+    if (folder / "epochs").is_dir():
+        yield from temporary(folder / "epochs")
+    path = folder / "run.json"
+    if not path.is_file():
+        yield from _without_record(folder)
+        return
+    try:
+        run = read_run(path)
+    except (XnerError, OSError) as error:
+        if survey.other_schema(path) is None:
+            yield Finding("damaged", path, _reason(error, path), remedy="set aside")
+        else:
+            yield Finding("other version", path, _reason(error, path))
+        return
+    if folder.name != run.run_id:
+        yield _misplaced(folder, run)
+        return
+    if identity.numbers_of(run) is None:
+        said = "its ids are not those of what it says: it was changed, or an early version wrote it"
+        yield Finding("contradiction", path, said, run)
+    yield from _epochs(folder, run)
+    if run.state == "done":
+        yield from _results(folder, run)
+        yield from _checkpoint(folder, run)
+
+
+def _reason(error: Exception | str, path: Path) -> str:
+    return str(error).removeprefix(f"{path}: ").partition(";")[0]
+
+
+def temporary(folder: Path, older_than: float = 0.0) -> Iterator[Finding]:
+    """Files that were being written when their process was killed."""
+    for path in sorted(folder.glob(".*")):
+        try:
+            age = time() - path.stat().st_mtime
+        except FileNotFoundError:  # just now
+            continue
+        if TEMPORARY.fullmatch(path.name) and age >= older_than:
+            yield Finding("left over", path, "a temporary file", remedy="remove")
+
+
+def _without_record(folder: Path) -> Iterator[Finding]:
+    own = [path for path in folder.iterdir() if not TEMPORARY.fullmatch(path.name)]
+    if own:
+        yield Finding("missing", folder / "run.json", "no record of this run")
+    else:
+        yield Finding("left over", folder, "a folder of a run that never began", remedy="remove")
+
+
+def _misplaced(folder: Path, run: Run) -> Finding:
+    """A record in another run's folder, where nobody who asks for its run finds it."""
+    free = not folder.with_name(run.run_id).exists()
+    problem = f"this is {run.run_id}" + ("" if free else f", which is there too; move {folder} away")
+    return Finding("misplaced", folder / "run.json", problem, run, "move" if free else None)
+
+
+def _epochs(folder: Path, run: Run) -> Iterator[Finding]:
+    """Checkpoints are whole where they are wanted, and gone where they are not."""
+    epochs = folder / "epochs"
+    if not epochs.is_dir():
+        return
+    if run.state in ("done", "diverged"):
+        yield Finding("left over", epochs, f"checkpoints of a run that is {run.state}", run, "remove")
+        return
+    for path in sorted(epochs.glob("[!.]*")):
+        if path.is_dir() and not path.name.endswith(ASIDE) and (problem := whole.problem(path)):
+            yield Finding("left over", path, f"{problem}: the run goes on from an earlier epoch", run, "set aside")
+
+
+def _results(folder: Path, run: Run) -> Iterator[Finding]:
+    """The files of a finished run: there, readable, and in agreement."""
+    tables: dict[str, Any] = {}
+    for name, schema in TABLES.items():
+        path = folder / f"{name}.parquet"
+        tables[name], problem = sound.read_table(path, schema)
+        if problem:
+            yield unreadable(path, problem, run)
+    chosen, problem = sound.read_selection(folder / "selection.json")
+    if problem:
+        yield unreadable(folder / "selection.json", problem, run)
+    for name, problem in _contradictions(run, tables, chosen):
+        yield Finding("contradiction", folder / name, problem, run)
+
+
+def unreadable(path: Path, problem: str, run: Run | None = None) -> Finding:
+    """A file that is not there, or not what it was."""
+    if path.exists():
+        return Finding("damaged", path, problem, run, "set aside")
+    return Finding("missing", path, "it is not there", run)
+
+
+def _contradictions(run: Run, tables: dict[str, Any], chosen: Any) -> Iterator[tuple[str, str]]:
+    """File and problem, for all that can be compared."""
+    dev, selection = chosen or ({}, {})
+    scores, predictions, history = (tables[name] for name in TABLES)
+    checks: list[tuple[str, Sequence[Any], Any]] = [
+        ("scores.parquet", (scores, chosen), lambda: agreement.scores(run, scores, selection)),
+        ("predictions.parquet", (scores, predictions), lambda: agreement.predictions(run, predictions, scores)),
+        ("history.parquet", (history, chosen), lambda: agreement.history(run, history, dev)),
+        ("selection.json", (chosen,), lambda: agreement.selection(run, dev, selection)),
+    ]
+    for name, needed, problems in checks:
+        if all(one is not None for one in needed):
+            yield from ((name, problem) for problem in problems())
+
+
+def _checkpoint(folder: Path, run: Run) -> Iterator[Finding]:
+    """The tagger that was kept: files of the lengths that they say, and JSON that is JSON."""
+    path = folder / "checkpoint"
+    if not run.checkpoint_kept:
+        return
+    if problem := sound.checkpoint_problem(path):
+        yield unreadable(path, problem, run)
+
+
+def left_over_locks(store: Store) -> Iterator[Finding]:
+    """Locks that nobody holds, and what a killed `probe` left."""
+    runs = store.root / "runs"
+    for path in sorted(runs.glob(".*.lock")):
+        if not store.held(path.name[1 : -len(".lock")]):
+            yield Finding("left over", path, "a lock that nobody holds", remedy="remove")
+    yield from temporary(runs, PATIENCE)
+
+
+def check_rest(store: Store) -> Iterator[Finding]:
+    """What lies beside the runs: grids, studies, the leaderboard."""
+    yield from _grids(store.root)
+    yield from _studies(store.root / "studies")
+    for name in ("per_language.parquet", "leaderboard.parquet"):
+        path = store.root / "leaderboard" / name
+        if path.exists() and (problem := sound.parquet_problem(path)):
+            yield Finding("damaged", path, problem, remedy="set aside")
+    for folder in (store.root, *(store.root / name for name in ("grids", "studies", "leaderboard"))):
+        yield from temporary(folder, PATIENCE)
+    for folder in sorted((store.root / "studies").glob("[!.]*")):
+        yield from temporary(folder, PATIENCE)
+
+
+def _grids(results: Path) -> Iterator[Finding]:
+    for grid in undertakings.grids(results):
+        path = results / "grids" / f"{grid.name}.json"
+        if grid.problem:
+            other = survey.other_schema(path, 1) is not None
+            yield Finding(
+                "other version" if other else "damaged", path, _reason(grid.problem, path), None, _aside(other)
+            )
+
+
+def _aside(other_version: bool) -> Remedy | None:
+    return None if other_version else "set aside"
+
+
+def _studies(folder: Path) -> Iterator[Finding]:
+    """What is searched, and the journals of the trials; one without the other would mislead a new search."""
+    for path in sorted(folder.glob("[!.]*/study.json")):
+        try:
+            studies.load(folder.parent, path.parent.name)
+        except XnerError as error:
+            other = survey.other_schema(path, studies.SCHEMA) is not None
+            yield Finding("other version" if other else "damaged", path, _reason(error, path), None, _aside(other))
+    for path in sorted(folder.glob("[!.]*/journal.jsonl")):
+        torn, problem = undertakings.journal_problem(path)
+        if not (path.parent / "study.json").is_file():
+            problem = "a journal without study.json, which says what is searched"
+        if problem:
+            yield Finding("damaged", path, problem, remedy="set aside")
+        elif torn:
+            yield Finding("left over", path, "its last line is torn: whoever writes next cuts it off", remedy="mend")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from xner_bench.errors import UnknownName
 from xner_bench.settings import Profile, Training
+from xner_bench.space import Range, Space
 
 DROP = "O"
 PREFIXES = {"iob1": "BI", "iob2": "BI", "iobes": "BIES"}
@@ -176,15 +177,37 @@ class Suite(_Facts):
     true_protocol: Literal["last", "source-dev"] = "last"
     profiles: tuple[Profile, ...] = Field(("word-strict",), min_length=1)
     training: dict[str, Any] = Field(description="the fields of SuiteTraining")
+    search: Space = Field({}, description="what `xner-bench search` chooses the fields of training from")
+    grids: dict[Name, dict[str, Any]] = Field({}, description="grids by name, in the words of `gridfile`")
 
     @field_validator("targets", "types", "profiles")
     @classmethod
     def _differ(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         return _unique(str(info.field_name).removesuffix("s"), names)
 
+    @field_validator("search")
+    @classmethod
+    def _searches_training(cls, search: Space, info: ValidationInfo) -> Space:
+        given = {name: value for name, value in info.data.get("training", {}).items() if name != "seed"}
+        for name, choices in search.items():
+            if name not in Training.model_fields:
+                raise ValueError(f"training has no {name!r}; it has: {', '.join(Training.model_fields)}")
+            ends = (choices.low, choices.high, *choices.grid) if isinstance(choices, Range) else choices
+            for value in ends if given else ():
+                _check_training({**given, name: value}, name)
+        return search
+
     def harmonization(self, card: Card) -> dict[str, str]:
         """Type -> type for one data set: the card's mapping, overridden by the suite's."""
         return {**card.harmonize, **self.harmonize.get(card.name, {})}
+
+
+def _check_training(training: dict[str, Any], name: str) -> None:
+    """Whether one field of training may have the value that it has here."""
+    try:
+        Training.model_validate(training)
+    except ValidationError as error:
+        raise ValueError(f"{name} cannot be {training[name]!r}: {error.errors()[0]['msg']}") from None
 
 
 def _unique(kind: str, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ class Catalogue:
     """Every card and suite by name, parsed on demand."""
 
     def __init__(self, cards: Mapping[str, Path], suites: Mapping[str, Path]) -> None:
+        self.files = (*cards.values(), *suites.values())
         self.cards: Mapping[str, Card] = _OnDemand(cards, _read_card)
         self.suites: Mapping[str, Suite] = _OnDemand(suites, self._read_suite)
 

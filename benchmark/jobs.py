@@ -6,11 +6,13 @@ A job is a function of a module with its arguments, so that another process or m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from xner_bench.watch import Watch
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from xner_bench.watch import Watch
 
 
 @dataclass(frozen=True)

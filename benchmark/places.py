@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,21 +48,35 @@ class Found(NamedTuple):
 def find(card: Card, language: Language, split: Split, places: Places) -> Found:
     """The files of a split from the first place that has it. Raises MissingSplit."""
     if card.bundled:
-        return _bundled(card, language, split)
-    if places.data_root and (path := _local_file(card, language, split, places.data_root)):
+        return _bundled(card.name, language.code, split)
+    if places.data_root and (path := local_file(card, language, split, places.data_root)):
         return Found([_table(path, card, language)], files.sha256(path), f"file:{path}")
     fetched = _from_hub(card, language, split, places)
     return Found([_table(path, card, language) for path in fetched.paths], fetched.sha256, fetched.origin)
 
 
-def _bundled(card: Card, language: Language, split: Split) -> Found:
+def lying(card: Card, language: Language, split: Split, places: Places) -> tuple[str, tuple[Path, ...]] | None:
+    """Where `find` would read a split from, and which files, without reading them; None where it is not here yet."""
+    if card.bundled:
+        return "bundled", ()
+    if places.data_root and (path := local_file(card, language, split, places.data_root)):
+        return f"file:{path}", (path,)
+    entry = manifest.read(card, places.cache).entry(card.hub, language.code, split) if card.hub else None
+    if entry is None:
+        return None
+    fetched = manifest.fetched(card, places.cache, entry)
+    return (fetched.origin, fetched.paths) if all(path.is_file() for path in fetched.paths) else None
+
+
+@lru_cache(maxsize=128)  # making them takes longer than all else of a plan, and nothing can change them
+def _bundled(dataset: str, language: str, split: str) -> Found:
     from xner_bench.mini import generate
 
-    sentences = generate.sentences(card.name, language.code, split)
+    sentences = generate.sentences(dataset, language, split)
     text = "\n".join("".join(map("{}\t{}\n".format, *sentence)) for sentence in sentences)
     digest = hashlib.sha256(text.encode()).hexdigest()
     raw = [Raw(sentence.words, sentence.tags, number) for number, sentence in enumerate(sentences, 1)]
-    return Found([Table(Path(card.name, language.code, split), raw)], digest, "bundled")
+    return Found([Table(Path(dataset, language, split), raw)], digest, "bundled")
 
 
 def _table(path: Path, card: Card, language: Language) -> Table:
@@ -69,7 +84,7 @@ def _table(path: Path, card: Card, language: Language) -> Table:
     return readers.read(path, Layout(card.columns.words, card.columns.tags, card.tag_ids, prefix))
 
 
-def _local_file(card: Card, language: Language, split: Split, root: Path) -> Path | None:
+def local_file(card: Card, language: Language, split: Split, root: Path) -> Path | None:
     """The one file of a split under a data root. XnerError where there are two."""
     folder = _local_folder(card, language, root)
     names = [f"{alias}{suffix}" for alias in card.local.splits.get(split, ()) for suffix in readers.FORMATS]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xner_bench import catalogue, corpus, device, encoder, registry, tags
+from xner_bench import corpus, device, encoder, registry, remembered, tags
 from xner_bench.errors import XnerError
+from xner_bench.identity import identity
 from xner_bench.results import CorpusRecord, Missing
-from xner_bench.settings import NUMBERS, digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,8 @@ class Plan:
 
 def make(settings: RunSettings, execution: Execution, watch: Watch) -> Plan:
     """Check everything that can be checked before training; XnerError names what is in the way."""
-    cat = catalogue.load(execution.catalogue)
+    remembered.begin_plan()
+    cat = remembered.catalogue(execution.catalogue)
     suite = cat.suite(settings.suite)
     method = registry.make(settings.method, settings.options)
     where = device.choose(execution.device)
@@ -75,10 +76,9 @@ def make(settings: RunSettings, execution: Execution, watch: Watch) -> Plan:
     pretrained = _encoder(settings, method, watch)
     sealed, missing = _seal(settings, execution, cat, watch)
     settings = _without(settings, missing)
-    fingerprint = pretrained.fingerprint()
-    entry = _identity(settings, fingerprint, sealed)
-    entry_id = digest(entry)
-    run_id = digest({**entry, "seed": settings.seed})
+    fingerprint = remembered.fingerprint(pretrained)
+    prints = {" ".join(part): one.fingerprint for part, one in sealed.items()}
+    names = identity(settings, registry.origin(settings.method), fingerprint, prints)
     return Plan(
         settings=settings,
         execution=execution,
@@ -90,8 +90,8 @@ def make(settings: RunSettings, execution: Execution, watch: Watch) -> Plan:
         encoder_fingerprint=fingerprint,
         sealed=sealed,
         missing=missing,
-        run_id=f"{settings.method}-{settings.suite}-s{settings.seed}-{run_id[:12]}",
-        entry_id=f"{settings.method}-{settings.suite}-{entry_id[:12]}",
+        run_id=names.run_id,
+        entry_id=names.entry_id,
     )
 
 
@@ -122,7 +122,7 @@ def _encoder(settings: RunSettings, method: Method, watch: Watch) -> Pretrained:
     found = encoder.find(settings.encoder, settings.encoder_revision)
     if found.revision and not settings.encoder_revision:
         watch.note(f"encoder {found.name} at commit {found.revision}; pin it with --encoder-revision")
-    sizes = encoder.sizes(encoder.configuration(found), settings.training.dropout)
+    sizes = encoder.sizes(remembered.configuration(found), settings.training.dropout)
     method.head(sizes, tags.tag_names(settings.types))
     return found
 
@@ -152,7 +152,7 @@ def _seal(
     with watch.stage("checking data", len(wanted)) as advance:
         for part in wanted:
             try:
-                sealed[part] = corpus.seal(*_place(cat, part), **_reading(settings, execution, part))
+                sealed[part] = remembered.seal(*_place(cat, part), **_reading(settings, execution, part))
             except corpus.MissingSplit as error:
                 missing.append(Missing(corpus=part.corpus, split=part.split, reason=str(error)))
             advance(1, " ".join(part))
@@ -205,12 +205,3 @@ def _record(part: Part, sealed: Sealed) -> CorpusRecord:
         origin=sealed.origin,
         repaired=sealed.repaired,
     )
-
-
-def _identity(settings: RunSettings, encoder_fingerprint: str, sealed: Mapping[Part, Sealed]) -> dict[str, Any]:
-    """What decides the numbers, but for the seed: settings, and the contents of data and encoder, wherever they lie."""
-    own = settings.model_dump(mode="json", exclude={"seed", "encoder", "encoder_revision", "profiles", "true_protocol"})
-    own["targets"] = sorted(settings.corpora)  # in whatever order; the source is always tested
-    data = {" ".join(part): one.fingerprint for part, one in sealed.items()}
-    origin = registry.origin(settings.method)  # another version of a plugin may compute other numbers
-    return {"numbers": NUMBERS, "settings": own, "method": origin, "encoder": encoder_fingerprint, "data": data}

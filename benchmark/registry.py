@@ -27,7 +27,9 @@ RESERVED = frozenset(
         *RunSettings.model_fields,
         *Training.model_fields,
         *Execution.model_fields,
-        *("help", "version", "profile", "dry_run", "quiet"),
+        *("help", "version", "profile", "seeds", "dry_run", "as_yaml", "quiet"),
+        *("grid", "from_study", "workers", "retry", "executor", "ray_address", "gpus_per_run", "cpus_per_run"),
+        *("trials", "sampler", "sampler_seed", "pruner", "timeout", "study", "objective"),  # of `xner-bench search`
     )
 )
 BUILT_IN = "built in"

@@ -94,6 +94,7 @@ class Run(BaseModel):
     checkpoint_kept: bool = False
 
 
+MEND = "`xner-bench results check --repair` sets it aside, then run the command again"
 SCORES = (
     ("dataset", "string"),
     ("language", "string"),
@@ -234,9 +235,7 @@ class Store:
         try:
             return pq.read_table(path)
         except (OSError, pa.ArrowInvalid) as error:
-            raise XnerError(
-                f"{path}: {str(error).splitlines()[0]}; `xner-bench results check --repair` sets it aside, then run the command again"
-            ) from error
+            raise XnerError(f"{path}: {str(error).splitlines()[0]}; {MEND}") from error
 
     def _records(self) -> list[Path]:
         return sorted((self.root / "runs").glob("*/run.json"))
@@ -254,9 +253,7 @@ def read_run(path: Path) -> Run:
         return Run.model_validate(record)
     except (ValueError, ValidationError) as error:
         first = str(error).splitlines()[0]
-        raise XnerError(
-            f"{path}: not a record of a run ({first}); `xner-bench results check --repair` sets it aside, then run the command again"
-        ) from error
+        raise XnerError(f"{path}: not a record of a run ({first}); {MEND}") from error
 
 
 def cannot_write(path: Path, error: OSError) -> XnerError:

@@ -60,6 +60,8 @@ def complaint(*argv: object) -> str:
         "suites slicer-en",
         "run --help",
         "run --method slicer --help",
+        "run --method standard,slicer --help",
+        "run --suite slicer-en --grid paper --dry-run --as-yaml",
         "data --help",
         "leaderboard --help",
     ],
@@ -90,6 +92,7 @@ def test_the_help_of_run_has_the_flags_that_people_script_against() -> None:
     for flag in (
         *("suite", "method", "encoder", "seed", "lr", "epochs", "batch-size", "source", "targets", "data-root"),
         *("catalogue", "results", "device", "profile", "allow-missing", "keep-checkpoint", "dry-run"),
+        *("seeds", "grid", "from-study", "as-yaml", "overwrite", "workers", "retry", "executor", "ray-address"),
     ):
         assert f"--{flag}" in page
     assert "Options of method" not in page
@@ -105,6 +108,12 @@ def test_a_method_has_its_own_heading(method: str, flags: tuple[str, ...]) -> No
         for flag in flags:
             assert flag in own
         assert "Training (default: as the suite says)" in page
+
+
+def test_several_methods_have_a_heading_each() -> None:
+    page = call("run", "--grid", "paper", "--suite", "slicer-en", "--help").out
+    assert "Options of method 'standard':\n  (none)" in page
+    assert "--h INTEGER,..." in page.partition("Options of method 'slicer':")[2]
 
 
 def test_methods_are_listed_with_origin_and_options() -> None:
@@ -291,7 +300,7 @@ def test_targets_may_be_given_several_times(small: Small, tmp_path: Path) -> Non
 def test_an_interrupted_run_ends_tidily(small: Small, tmp_path: Path) -> None:
     process = worlds.start(*small.argv(tmp_path, "--epochs", 100_000))
     runs = tmp_path / "runs"
-    while not list(runs.glob("*/epochs/*.safetensors")):
+    while not list(runs.glob("*/epochs/state-*/complete.json")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
@@ -300,5 +309,5 @@ def test_an_interrupted_run_ends_tidily(small: Small, tmp_path: Path) -> None:
     assert answer.out == ""
     assert answer.err.strip() == "xner-bench: interrupted; the same command does it again"
     (folder,) = (path for path in runs.iterdir() if path.is_dir())
-    assert [path.name for path in folder.iterdir()] == ["run.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["epochs", "run.json"]
     assert json.loads((folder / "run.json").read_text("utf-8"))["state"] == "started"

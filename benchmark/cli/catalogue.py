@@ -105,6 +105,7 @@ def _suite(found: Catalogue, suite: Suite, more: str) -> None:
     _facts([("types", " ".join(suite.types)), ("harmonized", _harmonized(found, suite))])
     _facts([("TRUE", suite.true_protocol), ("ORACLE", "oracle: best checkpoint on the target's dev split")])
     _facts([("profiles", " ".join(suite.profiles)), ("published", _published(suite))])
+    _facts([("grids", " ".join(suite.grids))])
     click.echo("\ntraining")
     _facts([(key, setting(value)) for key, value in suite.training.items()], indent="  ")
     table = _table("target", "name", "script", "family", "dev", "test", right=("dev", "test"))

@@ -1,40 +1,63 @@
-"""Fields of a pydantic class as click options: one field, one flag, the field's description its help."""
+"""Fields of a pydantic class as click options: one field, one flag, the field's description its help.
+
+Every flag takes a list, values parted by commas: `--h 1,2,8`. What is given is a tuple, of one value for one.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from xner_bench.fields import flag, plain
+from xner_bench.fields import flag, numbers, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
 
-def options_of(cls: type[BaseModel], dest: str) -> list[click.Option]:
-    """The flags of a class' fields; what is given (and only that) is gathered as a dict in `ctx.meta[dest]`."""
-    return [option(name, field, dest) for name, field in cls.model_fields.items()]
+def options_of(classes: Sequence[type[BaseModel]], dest: str) -> list[click.Option]:
+    """The flags of the fields of some classes, one for all fields of one name.
+
+    What is given (and only that) is gathered in `ctx.meta[dest]`: a dict, field -> the values of its list.
+    """
+    named: dict[str, list[FieldInfo]] = {}
+    for cls in classes:
+        for name, field in cls.model_fields.items():
+            named.setdefault(name, []).append(field)
+    return [option(name, fields, dest) for name, fields in named.items()]
 
 
-def option(name: str, field: FieldInfo, dest: str) -> click.Option:
-    """The flag of a field: `--x/--no-x` for bool, a choice for Literal, else a value; `none` clears an optional one."""
+def option(name: str, fields: Sequence[FieldInfo], dest: str) -> click.Option:
+    """The flag of a field: `--x/--no-x` for bool, else values or, for Literal, choices; `none` clears an optional one.
+
+    Of fields that are of different kinds it takes text, which each class reads in its own way.
+    """
     shown = flag(name)
-    kind, optional = plain(field.annotation)
-    given: dict[str, Any] = {"help": _help(field)}
-    if kind is bool:
+    given: dict[str, Any] = {"help": _help(fields[0]), "default": None}
+    if all(plain(field.annotation)[0] is bool for field in fields):
         shown += f"/{flag('no_' + name)}"
-    elif get_origin(kind) is Literal:
-        given["type"] = click.Choice(get_args(kind))
+        given |= {"multiple": True}  # both are a list of two
     else:
-        given["type"] = _Optional(kind) if optional else _CLICK.get(kind, click.STRING)
+        given["type"] = Several(_kind(fields))
 
-    def keep(ctx: click.Context, _: click.Parameter, value: object) -> None:
-        if value is not None:
-            ctx.meta.setdefault(dest, {})[name] = None if value is NONE else value
+    def keep(ctx: click.Context, _: click.Parameter, value: Any) -> None:
+        if value:  # nothing is None, or the empty tuple
+            ctx.meta.setdefault(dest, {})[name] = tuple(dict.fromkeys(value))
 
-    return click.Option([shown, f"{dest}_{name}"], default=None, expose_value=False, callback=keep, **given)
+    return click.Option([shown, f"{dest}_{name}"], expose_value=False, callback=keep, **given)
+
+
+def _kind(fields: Sequence[FieldInfo]) -> click.ParamType[Any]:
+    kinds = [plain(field.annotation) for field in fields]
+    if any(kind != kinds[0] for kind in kinds):
+        return click.STRING
+    kind, optional = kinds[0]
+    inner = click.Choice(get_args(kind)) if get_origin(kind) is Literal else _CLICK.get(kind, click.STRING)
+    return _Optional(inner) if optional else inner
 
 
 def _help(field: FieldInfo) -> str:
@@ -50,16 +73,50 @@ def default(field: FieldInfo) -> str:
     return f"[default: {'none' if value is None else value}]"
 
 
-NONE = object()  # "none" on the command line, as opposed to nothing at all
 _CLICK: dict[Any, click.ParamType[Any]] = {int: click.INT, float: click.FLOAT, str: click.STRING}
+
+
+class Several(click.ParamType[Any]):
+    """Values parted by commas, each of one kind and each once: `1,2,8`; of whole numbers also ranges: `42-51`.
+
+    A folder whose own name has a comma in it is one value.
+    """
+
+    def __init__(self, inner: click.ParamType[Any]) -> None:
+        self.inner = inner
+        self.name = inner.name
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return f"{self.inner.get_metavar(param, ctx) or self.name.upper()},..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        if isinstance(value, tuple):  # click converts a default twice
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if "" in parts and len(parts) > 1:
+            self.fail(f"{value!r} has an empty place between commas.", param, ctx)
+        if len(parts) > 1 and Path(str(value)).is_dir():
+            parts = [str(value)]
+        each = (one for part in parts for one in self._each(part, param, ctx))
+        return tuple(dict.fromkeys(self.inner.convert(one, param, ctx) for one in each))
+
+    def _each(self, part: str, param: click.Parameter | None, ctx: click.Context | None) -> Iterable[str]:
+        inner = self.inner.inner if isinstance(self.inner, _Optional) else self.inner
+        if not isinstance(inner, click.types.IntParamType):
+            return [part]
+        try:
+            found = numbers(part)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+        return [part] if found is None else map(str, found)
 
 
 class _Optional(click.ParamType[Any]):
     """A value, or the word none."""
 
-    def __init__(self, kind: Any) -> None:
-        self.inner = _CLICK.get(kind, click.STRING)
-        self.name = f"{self.inner.name}|none"
+    def __init__(self, inner: click.ParamType[Any]) -> None:
+        self.inner = inner
+        self.name = f"{inner.name}|none"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return NONE if value == "none" else self.inner.convert(value, param, ctx)
+        return None if value == "none" else self.inner.convert(value, param, ctx)

@@ -1,0 +1,249 @@
+"""The runs of a grid: which are done, which are to do, what they may cost, and how they end.
+
+`<results>/grids/<grid>.json` says which runs a grid is made of, before the first of them begins.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from xner_bench import files, grid, registry, survey
+from xner_bench.encoder import MINI
+from xner_bench.errors import XnerError
+from xner_bench.grid import Grid
+from xner_bench.jobs import Job, Outcome
+from xner_bench.leaderboard.cells import setting
+from xner_bench.pick import took
+from xner_bench.results import Run, Store, cannot_write, read_run
+from xner_bench.settings import Execution, RunSettings, Training, digest
+from xner_bench.watch import SILENT, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from xner_bench.jobs import Board, Executor
+    from xner_bench.survey import Phase
+
+LOOKED_AT = 300  # finished runs of a suite, to tell what one costs
+
+
+class GridRecord(BaseModel):
+    """Which runs a grid is made of, and how it was asked for; written again whenever it is. Read by `undertakings`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: Literal[1] = 1
+    grid_id: str
+    grid: Grid | None = None
+    study: str | None = None  # whose best settings these are
+    run_ids: tuple[str, ...]
+    command: str = ""
+    asked: str  # when, in UTC
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a grid before it begins."""
+
+    label: str  # what tells it from the others: "slicer h=8 lr=1e-5"
+    settings: RunSettings
+    run_id: str
+    entry_id: str
+    found: Run | None = None  # what the store has of it
+    phase: Phase | None = None
+    stands: bool = False  # nothing is to be done
+    cost: float | None = None  # seconds that it took, or that others like it took
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.label} seed {self.settings.seed}"
+
+
+def look(every: Sequence[RunSettings], execution: Execution, watch: Watch = SILENT) -> list[Planned]:
+    """See how far each run is, and that each can begin; XnerError names what is in the way. Runs that turn out to be
+    one and the same on this machine (precision auto, and what it stands for) are one."""
+    from xner_bench import plan
+    from xner_bench.run import stands
+
+    store, quiet = Store(execution.results), Once(watch)
+    found: dict[str, Planned] = {}
+    with watch.stage("checking runs", len(every)) as advance:
+        for label, settings in zip(labels(every), every, strict=True):
+            ready = plan.make(settings, execution, quiet)
+            before = store.find(ready.run_id)
+            phase = survey.phase(store, before) if before else None
+            left = before is not None and stands(before, ready)
+            found.setdefault(ready.run_id, Planned(label, settings, ready.run_id, ready.entry_id, before, phase, left))
+            advance(1)
+    return with_costs(list(found.values()), store)
+
+
+class Once(Watch):
+    """Passes notes on, each once; plans of many runs say the same."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._said: set[str] = set()
+
+    def note(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._watch.note(text)
+
+
+def labels(every: Sequence[RunSettings]) -> list[str]:
+    """What tells runs apart but for the seed: method, options that say something, and whatever else varies."""
+    varying = {
+        "options": _varying(dict(settings.options, method=settings.method) for settings in every),
+        "training": _varying(settings.training.model_dump() for settings in every),
+        "others": _varying(settings.model_dump(include={"suite", "encoder", "source"}) for settings in every),
+    }
+    return [_label(settings, **varying) for settings in every]
+
+
+def _label(settings: RunSettings, options: set[str], training: set[str], others: set[str]) -> str:
+    fields = registry.load(settings.method).model_fields
+    usual = {name: field.get_default(call_default_factory=True, validated_data={}) for name, field in fields.items()}
+    shown = [
+        f"{name}={setting(value)}"
+        for name, value in settings.options.items()
+        if name in options
+        or value != usual.get(name)
+        or (isinstance(value, int | float) and value not in (True, False))
+    ]
+    shown += [
+        f"{name}={setting(getattr(settings.training, name))}" for name in Training.model_fields if name in training
+    ]
+    shown += [str(getattr(settings, name)) for name in ("suite", "encoder", "source") if name in others]
+    return " ".join((settings.method, *shown))
+
+
+def _varying(every: Iterable[dict[str, Any]]) -> set[str]:
+    """Keys that have more than one value."""
+    seen: dict[str, set[str]] = {}
+    for one in every:
+        for name, value in one.items():
+            seen.setdefault(name, set()).add(json.dumps(value))
+    return {name for name, values in seen.items() if len(values) > 1}
+
+
+def with_costs(planned: list[Planned], store: Store) -> list[Planned]:
+    """What each took, or may take: as its own entry did, else as runs with this suite, encoder and epochs did."""
+    done = {one.run_id: one.found for one in planned if one.found and one.found.state == "done"}
+    suites = dict.fromkeys(one.settings.suite for one in planned)
+    done |= {run.run_id: run for suite in suites for run in _finished(store, suite)}
+    entries: dict[object, list[float]] = {}
+    for run in done.values():
+        for key in (run.entry_id, _kind(run.settings)):
+            entries.setdefault(key, []).append(took(run))
+
+    def cost(one: Planned) -> float | None:
+        if one.run_id in done:
+            return took(done[one.run_id])
+        known = entries.get(one.entry_id) or entries.get(_kind(one.settings))
+        return sum(known) / len(known) if known else None
+
+    return [replace(one, cost=cost(one)) for one in planned]
+
+
+def _kind(settings: RunSettings) -> tuple[object, ...]:
+    return settings.suite, settings.encoder, settings.training.epochs
+
+
+def _finished(store: Store, suite: str) -> Iterator[Run]:
+    for path in sorted((store.root / "runs").glob(f"*-{suite}-s*/run.json"))[:LOOKED_AT]:
+        try:
+            run = read_run(path)
+        except (XnerError, OSError):  # `results check` says what is wrong with it
+            continue
+        if run.state == "done" and run.seconds:
+            yield run
+
+
+def carry_out(planned: Sequence[Planned], execution: Execution, executor: Executor, board: Board) -> list[Outcome]:
+    """Do what is missing; outcomes in the order of the runs. One that is there already took no attempt.
+
+    What failed is an outcome with an error, and stops nothing else.
+    """
+    missing = [index for index, one in enumerate(planned) if not one.stands]
+    outcomes = {index: _found(index, one) for index, one in enumerate(planned) if one.stands}
+    jobs = [Job(planned[index].name, one_run, (planned[index].settings, execution)) for index in missing]
+    for outcome in executor.carry_out(jobs, board) if jobs else ():
+        index = missing[outcome.index]
+        outcomes[index] = replace(outcome, index=index)
+    return [outcomes[index] for index in range(len(planned))]
+
+
+def one_run(settings: RunSettings, execution: Execution, watch: Watch = SILENT) -> Run:
+    """The job: a run whose result counts. One that diverged has none, which is an error here."""
+    from xner_bench.run import run
+
+    done = run(settings, execution, watch)
+    if done.state != "done":
+        raise XnerError(_problem(done))
+    return done
+
+
+def _found(index: int, one: Planned) -> Outcome:
+    """The outcome of a run that is left as it is."""
+    assert one.found
+    error = None if one.found.state == "done" else _problem(one.found)
+    return Outcome(index, one.found, error, attempts=0)
+
+
+def _problem(run: Run) -> str:
+    return f"{run.state}: {run.error}" if run.error else run.state
+
+
+def record(
+    planned: Sequence[Planned],
+    execution: Execution,
+    asked: Grid | None = None,
+    command: str = "",
+    study: str | None = None,
+) -> GridRecord:
+    """Write down which runs belong together, before they begin."""
+    run_ids = tuple(one.run_id for one in planned)
+    name = grid.name(asked) if asked else digest(sorted(run_ids))[:12]
+    made = GridRecord(
+        grid_id=name, grid=asked, study=study, run_ids=run_ids, command=command, asked=datetime.now(UTC).isoformat()
+    )
+    path = folder(execution.results) / f"{name}.json"
+    text = json.dumps(made.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    try:
+        files.write_atomically(path, (text + "\n").encode("utf-8", "replace"))
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return made
+
+
+def folder(results: Path) -> Path:
+    """Where the grids of a store are written down."""
+    return results / "grids"
+
+
+def anywhere(execution: Execution) -> Execution:
+    """The same places, named so that another process, in another folder, finds them."""
+    return execution.model_copy(
+        update={
+            "results": execution.results.absolute(),
+            "data_root": execution.data_root and execution.data_root.absolute(),
+            "catalogue": tuple(path.absolute() for path in execution.catalogue),
+            "cache": execution.cache.absolute(),
+        }
+    )
+
+
+def encoder_anywhere(settings: RunSettings) -> RunSettings:
+    """The same for an encoder that is a folder here; its contents, not its place, are what a run is known by."""
+    if settings.encoder == MINI:
+        return settings
+    encoder = Path(settings.encoder).expanduser()
+    return settings.model_copy(update={"encoder": str(encoder.absolute())}) if encoder.is_dir() else settings

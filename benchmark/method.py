@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from torch.nn import Parameter
 
     from xner_bench.checkpoints import Checkpoint
     from xner_bench.head import Head
+    from xner_bench.space import Choices, Range
     from xner_bench.tagger import Tagger
 
 
@@ -35,6 +36,11 @@ class Method(BaseModel):
     """A way to fine-tune an encoder for tagging. Subclass it, add fields with descriptions, override hooks."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def search_space(cls, sizes: Sizes) -> Mapping[str, Range | Choices]:
+        """Fields that `xner-bench search` chooses, each from a range or from a tuple of values; by default none."""
+        return {}
 
     def layers(self, depth: int) -> tuple[int, ...]:
         """Layers whose states the head wants, 0 (the embeddings' output) to `depth`; by default the last."""

@@ -14,10 +14,11 @@ from xner_bench.errors import XnerError
 from xner_bench.method import Method
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from xner_bench.head import Head
     from xner_bench.method import Sizes
+    from xner_bench.space import Choices, Range
 
 
 class Slicer(Method):
@@ -46,10 +47,19 @@ class Slicer(Method):
         "per_slice", description="the full bias in every slice (the paper), or its K-th part"
     )
 
+    @classmethod
+    def search_space(cls, sizes: Sizes) -> Mapping[str, Range | Choices]:
+        return {"h": divisors(sizes.hidden)}
+
     def head(self, sizes: Sizes, tags: Sequence[str]) -> Head:
         if sizes.hidden % self.h:
-            fits = ", ".join(str(n) for n in range(1, sizes.hidden + 1) if sizes.hidden % n == 0)
+            fits = ", ".join(map(str, divisors(sizes.hidden)))
             raise XnerError(f"--h {self.h} does not divide the hidden size {sizes.hidden}; choose one of {fits}")
         from xner_bench.methods.sliced_head import SlicedHead
 
         return SlicedHead(sizes, len(tags), self)
+
+
+def divisors(number: int) -> tuple[int, ...]:
+    """All numbers that divide it, in order."""
+    return tuple(n for n in range(1, number + 1) if number % n == 0)

@@ -15,6 +15,10 @@ from xner_bench.errors import XnerError
 # Read without importing: only the command that is called, or whose help is shown, is loaded.
 COMMANDS = {
     "run": ("xner_bench.cli.run:run", "Fine-tune a method, tag every target, print and store the scores."),
+    "search": ("xner_bench.cli.search:search", "Search the settings that suit a method."),
+    "status": ("xner_bench.cli.status:status", "Say what a results folder holds, and what is left to be done."),
+    "runs": ("xner_bench.cli.runs:runs", "List the runs, say all of one, or compare two."),
+    "results": ("xner_bench.cli.results:results", "Verify every file of a results folder, and mend it."),
     "methods": (
         "xner_bench.cli.methods:methods",
         "List the methods with their options and where they come from.",

@@ -1,0 +1,251 @@
+"""Studies: searches that are kept, so that they go on after any kill and several processes can work on one.
+
+<results>/studies/<name>/
+    study.json       what is searched, how and for what; written once
+    journal.jsonl    the trials, one line an operation, see `journal`
+    report.md        see `report`
+
+A draw is a choice of settings, a trial a try of it. A trial whose process was killed has a successor with the same
+draw, see `turns`; the latest trial of a draw is the one that counts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from xner_bench import draws, files, space
+from xner_bench.errors import UnknownName, XnerError
+from xner_bench.results import cannot_write
+from xner_bench.settings import RunSettings, Training, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from optuna import Study as Asked
+    from optuna.trial import FrozenTrial
+
+SCHEMA = 1  # of study.json
+DEFINITION, JOURNAL = "study.json", "journal.jsonl"
+ZERO_SHOT, ORACLE = "source-dev", "oracle:"  # objectives; the first looks at no target, the others at one
+
+State = Literal["complete", "pruned", "failed", "running", "waiting"]
+STATES: dict[str, State] = {
+    "COMPLETE": "complete",
+    "PRUNED": "pruned",
+    "FAIL": "failed",
+    "RUNNING": "running",
+    "WAITING": "waiting",
+}
+
+
+class Definition(BaseModel):
+    """study.json: what is searched, how and for what. Only searches that agree in all of it are one study."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA
+    base: RunSettings  # of every trial, but for the searched fields
+    space: space.Space
+    objective: str = ZERO_SHOT  # or oracle:<data set>:<language>
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    pruner: Literal["none", "median", "hyperband"] = "median"
+    seed: int = 0  # of the sampler
+    inputs: str  # hash of encoder and data: scores on other ones could not be compared
+
+    @property
+    def zero_shot(self) -> bool:
+        return self.objective == ZERO_SHOT
+
+    @property
+    def room(self) -> float:
+        """How many draws there can be."""
+        return space.size(self.space, self.sampler == "grid")
+
+    @property
+    def epochs(self) -> int:
+        """Of the longest run."""
+        if "epochs" in self.space:
+            return max(int(value or 0) for value in space.values(self.space["epochs"]))
+        return self.base.training.epochs
+
+    def settings(self, drawn: dict[str, Any]) -> RunSettings:
+        """The run that a draw asks for."""
+        return with_values(self.base, drawn)
+
+
+def with_values(base: RunSettings, values: dict[str, Any]) -> RunSettings:
+    """Settings with other values for some fields of training and of the method."""
+    training = {name: value for name, value in values.items() if name in Training.model_fields}
+    options = {name: value for name, value in values.items() if name not in training}
+    whole = base.model_dump()
+    changed = {"training": {**whole["training"], **training}, "options": {**whole["options"], **options}}
+    return RunSettings.model_validate({**whole, **changed})
+
+
+class Trial(NamedTuple):
+    """A draw, and how far it has come: what its latest trial says."""
+
+    draw: int  # from 1
+    state: State
+    drawn: dict[str, Any]
+    value: float | None  # 0 to 1; of a pruned one the last that was seen
+    epochs: dict[int, float]  # epoch -> F1 of the source's dev split
+    facts: dict[str, Any]  # run_id, seconds, found, error, ... as far as they are known
+
+    @property
+    def error(self) -> str:
+        """Why it failed."""
+        return str(self.facts.get("error", "its process was killed")) if self.state == "failed" else ""
+
+    @property
+    def final(self) -> bool:
+        """Whether it would fail again."""
+        return bool(self.facts.get("final"))
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study of the store."""
+
+    folder: Path
+    definition: Definition
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def trials(self) -> list[Trial]:
+        """All draws so far, by number."""
+        return [_trial(latest) for latest in self.latest()]
+
+    def best(self) -> Trial | None:
+        """The complete trial with the highest value, the earlier of two equal ones."""
+        complete = [trial for trial in self.trials() if trial.state == "complete"]
+        return max(complete, key=lambda trial: trial.value or 0.0, default=None)
+
+    def latest(self) -> list[FrozenTrial]:
+        """The latest trial of every draw, by draw."""
+        found = {trial.user_attrs["draw"]: trial for trial in self.every()}
+        return [found[draw] for draw in sorted(found)]
+
+    def every(self) -> list[FrozenTrial]:
+        """Every trial, by Optuna's number."""
+        return self.asked.get_trials(deepcopy=False)
+
+    @cached_property
+    def asked(self) -> Asked:
+        """The study as Optuna has it."""
+        from optuna import create_study, load_study
+        from optuna.storages import JournalStorage
+
+        from xner_bench.journal import Journal
+
+        how: dict[str, Any] = {
+            "study_name": "trials",
+            "storage": JournalStorage(Journal(self.folder / JOURNAL)),
+            "sampler": draws.sampler("random", 0),  # of no consequence: every trial is drawn before it is asked for
+            "pruner": draws.pruner(self.definition.pruner, self.definition.epochs),
+        }
+        with suppress(KeyError):
+            return load_study(**how)
+        return create_study(direction="maximize", load_if_exists=True, **how)
+
+
+def _trial(latest: FrozenTrial) -> Trial:
+    facts = dict(latest.user_attrs)
+    state = STATES[latest.state.name]
+    value = latest.value if state in ("complete", "pruned") else None
+    drawn = latest.system_attrs["fixed_params"]
+    return Trial(facts.pop("draw") + 1, state, drawn, value, dict(latest.intermediate_values), facts)
+
+
+def usual_name(definition: Definition) -> str:
+    """What a study is called that nobody gave a name: the same for the same definition."""
+    return f"{definition.base.method}-{definition.base.suite}-{digest(definition.model_dump(mode='json'))[:8]}"
+
+
+def create(results: Path, name: str, definition: Definition) -> Study:
+    """A study of this name: a new one, or the one that is there, which must be defined alike."""
+    folder = _folder(results, name)
+    with turn(folder):
+        if not (folder / DEFINITION).is_file():
+            text = json.dumps(definition.model_dump(mode="json"), indent=1, ensure_ascii=False)  # in the fields' order
+            files.write_atomically(folder / DEFINITION, (text + "\n").encode())
+    study = load(results, name)
+    if different := list(_differences(definition, study.definition)):
+        raise XnerError(
+            f"study {name!r} is there already, with {'; '.join(different)}; "
+            "choose another --study NAME, or ask for the same"
+        )
+    return study
+
+
+@contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """Have a study to oneself for a moment."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".turn.lock"):
+            yield
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def load(results: Path, name: str) -> Study:
+    """A study of the store; UnknownName where there is none of that name."""
+    path = _folder(results, name) / DEFINITION
+    if not path.is_file():
+        raise UnknownName("study", name, names(results), f"in {results}")
+    try:
+        record = json.loads(path.read_bytes())
+        version = record.get("schema_version") if isinstance(record, dict) else None
+        if version != SCHEMA:
+            raise XnerError(
+                f"{path}: written with schema {version}, this version reads {SCHEMA}; use the one that wrote it"
+            )
+        return Study(path.parent, Definition.model_validate(record))
+    except (ValueError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise XnerError(
+            f"{path}: not the definition of a study ({first}); move {path.parent} away: the runs of its trials stay"
+        ) from error
+
+
+def names(results: Path) -> list[str]:
+    """The studies of a store."""
+    return sorted(path.parent.name for path in (results / "studies").glob(f"*/{DEFINITION}"))
+
+
+def _folder(results: Path, name: str) -> Path:
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", name, re.ASCII):
+        raise XnerError(f"{name!r} is no name for a study; take letters, digits, hyphens, dots and underscores")
+    return results / "studies" / name
+
+
+def _differences(asked: Definition, there: Definition) -> Iterator[str]:
+    """What another definition says otherwise: "sampler random instead of tpe"."""
+    ours, theirs = _flat(asked.model_dump(mode="json")), _flat(there.model_dump(mode="json"))
+    for field in dict.fromkeys((*ours, *theirs)):
+        if ours.get(field) != theirs.get(field):
+            if field == "inputs":
+                yield "another encoder or other data"
+            else:
+                yield f"{field} {theirs.get(field, 'not there')} instead of {ours.get(field, 'none')}"
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a definition under the names that people know them by."""
+    flat = {**record, **record["base"], **record["base"]["training"], **record["base"]["options"]}
+    flat |= {f"search of {name}": choices for name, choices in record["space"].items()}
+    flat |= {"sampler seed": record["seed"], "seed": record["base"]["seed"]}
+    inner = ("base", "space", "training", "options", "harmonize", *record["space"])
+    return {name: value for name, value in flat.items() if name not in inner}

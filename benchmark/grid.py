@@ -45,6 +45,7 @@ class Grid(BaseModel):
     training: Axes = {}
     seed: tuple[int, ...] = ()
     profiles: tuple[str, ...] = ()  # of every run, besides the suite's own
+    chosen_on: tuple[str, ...] = ()  # targets by whose labels the settings of every run were chosen
 
 
 def expand(catalogue: Catalogue, grid: Grid) -> list[RunSettings]:
@@ -96,6 +97,7 @@ def own_options(grid: Grid, method: str) -> Axes:
 def _points(grid: Grid) -> Iterator[dict[str, Any]]:
     """Arguments of `settle`, one after the other."""
     same = {"encoder_revision": grid.encoder_revision, "targets": grid.targets, "profiles": grid.profiles}
+    same["chosen_on"] = grid.chosen_on
     places = product(grid.suite or (DEFAULT_SUITE,), grid.encoder or (None,), grid.source or (None,))
     for (suite, encoder, source), method in product(places, grid.method):
         where = {"suite": suite, "encoder": encoder, "source": source, "method": method, **same}
@@ -122,6 +124,7 @@ def of(settings: RunSettings) -> Grid:
         training={name: (value,) for name, value in settings.training.model_dump().items()},
         seed=(settings.seed,),
         profiles=settings.profiles,
+        chosen_on=settings.chosen_on,
     )
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Complain = Callable[[tuple[str | int, ...], str], XnerError]
 
-LISTS = ("suite", "method", "encoder", "source", "targets", "profiles")  # of text
+LISTS = ("suite", "method", "encoder", "source", "targets", "profiles", "chosen_on")  # of text
 SEEDS = ("seed", "seeds")
 REVISION = "encoder_revision"
 _PLAIN = re.compile(r"[A-Za-z_/]([A-Za-z0-9_./:-]*[A-Za-z0-9_./-])?|[0-9]+-[0-9]+")  # text that needs no quotes in YAML
@@ -159,6 +159,7 @@ def as_yaml(grid: Grid) -> str:
         **grid.training,
         "seeds": in_ranges(grid.seed) or None,
         "profiles": grid.profiles or None,
+        "chosen_on": grid.chosen_on or None,
     }
     return "".join(f"{key}: {_listed(list(values))}\n" for key, values in lists.items() if values is not None)
 

@@ -32,6 +32,8 @@ def identity(
     """
     own: dict[str, Any] = settings.model_dump(mode="json", exclude=set(UNHASHED))
     own["targets"] = sorted(settings.corpora)  # the source is always tested
+    if not settings.chosen_on:  # as before there was such a thing
+        del own["chosen_on"]
     entry = {"numbers": numbers, "settings": own, "method": method_origin, "encoder": encoder, "data": dict(data)}
     run = {**entry, "seed": settings.seed}
     name = f"{settings.method}-{settings.suite}"

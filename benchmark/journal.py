@@ -1,8 +1,8 @@
 """The journal of a study: what Optuna remembers, one line an operation, safe from a kill in the middle of a line.
 
 Optuna's own backend for files loses the whole study once a line is torn: the next write goes on in the same line, and
-nobody can read it any more. This one cuts a torn line off before it writes. It has no end, so nobody has read it, and the
-study goes on from the line before. The lock is the kernel's, and free as soon as its holder is dead.
+nobody can read it any more. This one cuts a torn line off before it writes. It has no end, so nobody has read it, and
+the study goes on from the line before. The lock is the kernel's, and free as soon as its holder is dead.
 """
 
 from __future__ import annotations

@@ -62,6 +62,8 @@ def define(
     start = with_values(encoder_anywhere(base), {name: first(choices) for name, choices in chosen.items()})
     ready = plan.make(start, execution, watch)
     _check_objective(objective, pruner, ready)
+    if objective != ZERO_SHOT:
+        start = start.model_copy(update={"chosen_on": (objective.removeprefix(ORACLE),)})
     return Definition(
         base=start,
         space=chosen,

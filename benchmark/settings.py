@@ -54,6 +54,7 @@ class RunSettings(BaseModel):
     seed: int = Field(ge=0, lt=2**63)
     profiles: tuple[Profile, ...] = ("word-strict",)
     true_protocol: str = "last"
+    chosen_on: tuple[str, ...] = Field((), description="targets whose labels chose the settings: not zero-shot then")
 
     @property
     def corpora(self) -> tuple[str, ...]:

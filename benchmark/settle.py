@@ -30,6 +30,7 @@ def settle(
     targets: Iterable[str] | None = None,
     profiles: Iterable[str] = (),
     seed: int | None = None,
+    chosen_on: Iterable[str] = (),
     **training: Any,
 ) -> RunSettings:
     """Complete settings from a suite; whatever is None stays as the suite says.
@@ -65,6 +66,7 @@ def settle(
             seed=own_seed if seed is None else seed,
             profiles=tuple(dict.fromkeys((*chosen.profiles, *profiles))),
             true_protocol=chosen.true_protocol,
+            chosen_on=tuple(sorted(key(catalogue, chosen, name) for name in chosen_on)),
         )
     except ValidationError as error:
         raise XnerError("; ".join(_complaint(problem) for problem in error.errors())) from error

@@ -19,7 +19,7 @@ from xner_bench.leaderboard.entries import Entry, entries
 from xner_bench.leaderboard.groups import Group, datasets, groups
 from xner_bench.leaderboard.lines import Line, Mean, Row, Section
 from xner_bench.leaderboard.papers import published_lines
-from xner_bench.leaderboard.scores import Cell, Scored
+from xner_bench.leaderboard.scores import ORACLE, Cell, Scored
 from xner_bench.score import micro
 from xner_bench.settings import Profile
 from xner_bench.watch import SILENT
@@ -150,7 +150,7 @@ def _lines(entry: Entry, seeds: SeedScores, section: Section) -> list[Line]:
                 for protocol in section.protocols
             },
             means={
-                (group.name, protocol): _mean(seeds, group, protocol, profile)
+                (group.name, protocol): _mean(entry, seeds, group, protocol, profile)
                 for group in section.groups
                 for protocol in section.protocols
             },
@@ -163,6 +163,7 @@ def _lines(entry: Entry, seeds: SeedScores, section: Section) -> list[Line]:
                 (group.name, protocol): _seed_means(entry, seeds, group, protocol, profile)
                 for group in section.groups
                 for protocol in section.protocols
+                if not not_zero_shot(entry, protocol)
             },
         )
         for profile in sorted(profiles)
@@ -170,6 +171,8 @@ def _lines(entry: Entry, seeds: SeedScores, section: Section) -> list[Line]:
 
 
 def _row(entry: Entry, seeds: SeedScores, cell: Cell) -> Row:
+    if why := not_zero_shot(entry, cell.protocol):
+        return Row(None, reason=why)
     found = [every[cell] for every in seeds if cell in every]
     counts = micro([scored.counts for scored in found]) if found else None
     if len(found) < len(seeds):
@@ -185,7 +188,15 @@ def _reason(entry: Entry, seeds: SeedScores, cell: Cell) -> str:
     return scores.reason(without[0], cell) + part
 
 
-def _mean(seeds: SeedScores, group: Group, protocol: str, profile: str) -> Mean:
+def not_zero_shot(entry: Entry, protocol: str) -> str:
+    """Why an entry has no zero-shot scores: a target's labels chose its settings."""
+    chosen_on = entry.run.settings.chosen_on
+    return f"not zero-shot: chosen by labels of {', '.join(chosen_on)}" if chosen_on and protocol != ORACLE else ""
+
+
+def _mean(entry: Entry, seeds: SeedScores, group: Group, protocol: str, profile: str) -> Mean:
+    if not_zero_shot(entry, protocol):
+        return Mean(None, 0, len(group.corpora))
     per_seed = [scores_of(found, group.corpora, protocol, profile) for found in seeds]
     scored = sum(None not in values for values in zip(*per_seed, strict=True))
     return Mean(stat([unweighted(values) for values in per_seed]), scored, len(group.corpora))

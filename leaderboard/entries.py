@@ -114,7 +114,8 @@ def own_label(run: Run, varying: Collection[str] = ()) -> str:
         for name, value in options
         if name in varying or name not in usual or usual[name] != value or _is_number(value)
     ]
-    return " ".join((plain(run.settings.method), *shown))
+    chosen = f", chosen on {' '.join(map(plain, run.settings.chosen_on))}" if run.settings.chosen_on else ""
+    return " ".join((plain(run.settings.method), *shown)) + chosen
 
 
 def _is_number(value: object) -> bool:

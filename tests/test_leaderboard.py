@@ -400,3 +400,16 @@ def test_plain_text_is_one_visible_line(text: str) -> None:
     shown = cells.plain(text)
     assert shown == " ".join(shown.split())
     assert not set(shown) & set(map(chr, (*range(32), *range(0x7F, 0xA0), 0x202E, 0x2066)))
+
+
+def test_settings_that_a_targets_labels_chose_have_no_zero_shot_scores(bench: Bench) -> None:
+    bench.add("slicer", options=SLICER, chosen_on=("two:ba",))
+    bench.add("slicer", options=SLICER)
+    labels = {found.label for found in section(bench).lines}
+    assert labels == {"slicer h=8", "slicer h=8, chosen on two:ba"}
+    chosen = next(found for found in section(bench).lines if "chosen" in found.label)
+    for (_, protocol), row in chosen.rows.items():
+        assert (row.f1 is not None) == (protocol == "oracle")
+        assert protocol == "oracle" or row.reason == "not zero-shot: chosen by labels of two:ba"
+    assert all((mean.f1 is not None) == (protocol == "oracle") for (_, protocol), mean in chosen.means.items())
+    assert {protocol for _, protocol in chosen.seeds} == {"oracle"}

@@ -219,6 +219,12 @@ def test_an_oracle_is_asked_for_by_name_and_marks_what_comes_of_it(world: worlds
     for trial in study.trials():
         record = json.loads((store.folder(trial.facts["run_id"]) / "selection.json").read_bytes())
         assert trial.value == max(scores["villages:sw"] for scores in record["dev"].values())
+        assert store.run(trial.facts["run_id"]).settings.chosen_on == ("villages:sw",)
+    where = ("--catalogue", world.catalogue, "--data-root", world.data, "--results", tmp_path, "--quiet")
+    asked = call("run", "--from-study", "s", "--seeds", "7", *where)
+    assert asked.status == 0, asked.err
+    (other,) = (run for run in store.runs() if run.settings.seed == 7)
+    assert other.settings.chosen_on == ("villages:sw",)
     warning = "Not zero-shot: settings were chosen by the labels of villages:sw"
     assert warning in done.out
     assert warning in (study.folder / "report.md").read_text("utf-8").replace("\\", "")

@@ -19,7 +19,7 @@ from xner_bench.cli import COMMANDS
 if TYPE_CHECKING:
     from small import Small
 
-HEAVY = ("torch", "transformers", "datasets", "sklearn", "scipy", "pyarrow", "pandas")
+HEAVY = ("torch", "transformers", "datasets", "sklearn", "scipy", "pyarrow", "pandas", "optuna", "ray", "matplotlib")
 # Runs a command line in a fresh process and says on the last line of standard output which heavy packages it imported.
 IMPORTS = """
 import sys

@@ -178,3 +178,40 @@ def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
     assert entered.wait(10), "a killed process holds no lock"
     waiter.join()
     holder.communicate()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from xner_bench.results import Run, Store
+
+root, template, own, results = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+run = Run.model_validate_json(template.read_bytes())
+store = Store(root)
+won = 0
+for number in range(results):
+    for name in (f"{own}-{number}", f"contested-{number}") if number < 20 else (f"{own}-{number}",):
+        with store.lock(name):
+            if store.find(name) is None:
+                store.save_run(run.model_copy(update={"run_id": name, "provenance": {"by": own}}))
+                won += name.startswith("contested")
+print(won)
+"""
+
+
+def test_eight_processes_write_at_once(bench: Bench, stored: Run, tmp_path: Path) -> None:
+    """1,600 results of their own, and 20 that all of them want to write: all are there, each of the latter once."""
+    root, template = tmp_path / "many", path_of(bench, stored)
+    Store(root).probe()
+    command = [sys.executable, "-c", WRITER, str(root), str(template)]
+    writers = [subprocess.Popen([*command, str(own), "200"], stdout=subprocess.PIPE, text=True) for own in range(8)]
+    won = [int(writer.communicate(timeout=200)[0]) for writer in writers]
+    assert [writer.returncode for writer in writers] == [0] * 8
+    found = {run.run_id: run for run in Store(root).runs()}
+    assert found.keys() == {f"{own}-{n}" for own in range(8) for n in range(200)} | {
+        f"contested-{n}" for n in range(20)
+    }
+    assert sum(won) == 20
+    by = [found[f"contested-{n}"].provenance["by"] for n in range(20)]
+    assert [by.count(str(own)) for own in range(8)] == won
+    assert not [path for path in root.rglob(".*") if path.suffix != ".lock"]

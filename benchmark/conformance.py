@@ -16,19 +16,22 @@ or all at once, with every failure in one error: `conformance.check(MyMethod())`
 from __future__ import annotations
 
 import tempfile
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from transformers import BertConfig, BertModel
 
 from xner_bench import batches, layout, tagger, vocabulary
 from xner_bench.checkpoints import Checkpoints
 from xner_bench.encode import Encoded
+from xner_bench.errors import XnerError
 from xner_bench.method import Sizes
 from xner_bench.settings import Training
+from xner_bench.space import Range
 from xner_bench.train import Fit
 
 if TYPE_CHECKING:
@@ -138,6 +141,37 @@ def equal_seeds_agree(method: Method) -> None:
     _demand(not _same(one, other), "the seed changes nothing")
 
 
+def an_interruption_does_not_matter(method: Method) -> None:
+    """Training that goes on in another tagger, from what was saved at an epoch's end, gives the same bits."""
+    straight, steps = _trained(method, seed=1)
+    first, second = _tagger(method), _tagger(method)
+    half, rest = (Fit(built, method, CORPUS, GOLD, TRAINING, 1) for built in (first, second))
+    taken = [step for epoch in islice(half, TRAINING.epochs // 2) for step in epoch]
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints = Checkpoints(Path(folder))
+        checkpoints.save_state(1, half.state())
+        checkpoints.save(first, 1).load(second)
+        rest.restore(checkpoints.load_state(1))
+    taken += [step for epoch in rest for step in epoch]
+    told = "keep what training changes in the tagger's parameters and buffers"
+    _demand(taken == steps, f"training that was interrupted has other losses; {told}")
+    _demand(_same(straight, second), f"training that was interrupted ends with other weights; {told}")
+
+
+def searches_fields_of_its_own(method: Method) -> None:
+    """search_space names the method's fields, and gives values that it accepts."""
+    sizes = Sizes(HIDDEN, DEPTH, TRAINING.dropout, BertConfig().initializer_range)
+    for field, choices in method.search_space(sizes).items():
+        _demand(field in type(method).model_fields, f"search_space has {field!r}, which is no field")
+        for value in (choices.low, choices.high) if isinstance(choices, Range) else choices:
+            try:
+                type(method)(**{**method.model_dump(), field: value}).head(sizes, TAGS)
+            except (ValidationError, XnerError) as error:
+                raise NotConforming(
+                    f"search_space has {value!r} for {field!r}: {str(error).splitlines()[0]}"
+                ) from error
+
+
 CHECKS: tuple[Callable[[Method], None], ...] = (
     loss_falls,
     gradients_reach_every_trainable_parameter,
@@ -145,6 +179,8 @@ CHECKS: tuple[Callable[[Method], None], ...] = (
     layout_does_not_matter,
     save_and_load_agree,
     equal_seeds_agree,
+    an_interruption_does_not_matter,
+    searches_fields_of_its_own,
 )
 
 EMPTY_WINDOW = 3  # of the corpus below: special tokens only

@@ -4,6 +4,9 @@ A method's fields are its command-line options, its search space and its columns
 its docstring is what `xner-bench methods` prints. A method is written as its difference from the common loop:
 override only what changes. This module imports no torch, so that options can be listed quickly; import it inside the
 hooks, or at the top of your own module if you don't mind that listing your method takes a second longer.
+
+What training changes is kept in the tagger's parameters and buffers: a run that was interrupted goes on in another
+process, which has these, the optimizer and the random numbers, and nothing else.
 """
 
 from __future__ import annotations

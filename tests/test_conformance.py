@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import small as worlds  # noqa: F401  # one thread for tensors this small
 import torch
+from pydantic import Field
 from torch import nn
 
 from xner_bench import conformance, registry
@@ -87,6 +88,18 @@ class Moody(LinearHead):
         return super().loss(states, tags) * (1 + next(COUNTER) / 1000)
 
 
+class Counting(LinearHead):
+    """Keeps what it learns beside its parameters."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.seen = 0
+
+    def loss(self, states: Any, tags: Any) -> Any:
+        self.seen += 1
+        return super().loss(states, tags) * (1 + self.seen / 100)
+
+
 def method(head: type[LinearHead]) -> Method:
     class Made(Method):
         """Made for a test."""
@@ -108,6 +121,7 @@ def method(head: type[LinearHead]) -> Method:
         (Crowded, conformance.layout_does_not_matter, "depend on"),
         (Forgetful, conformance.save_and_load_agree, "a loaded tagger tags otherwise"),
         (Moody, conformance.equal_seeds_agree, "different losses"),
+        (Counting, conformance.an_interruption_does_not_matter, "has other losses"),
     ],
 )
 def test_what_breaks_the_contract_is_seen(head: type[LinearHead], check: Callable[[Method], None], said: str) -> None:
@@ -125,8 +139,27 @@ def test_every_check_that_failed_is_told_at_once() -> None:
     with pytest.raises(NotConforming) as caught:
         conformance.check(Headless())
     assert str(caught.value) == "Headless: " + "; ".join(
-        f"{check.__name__}: XnerError: nothing fits" for check in conformance.CHECKS
+        f"{check.__name__}: XnerError: nothing fits"
+        for check in conformance.CHECKS
+        if check is not conformance.searches_fields_of_its_own  # it has none
     )
+
+
+@pytest.mark.parametrize(
+    ("space", "said"), [({"width": (1, 2)}, "which is no field"), ({"share": (0.5, 2.0)}, "has 2.0 for 'share'")]
+)
+def test_a_space_that_does_not_fit_is_seen(space: dict[str, Any], said: str) -> None:
+    class Searched(Method):
+        """Searched: over what it does not have."""
+
+        share: float = Field(0.5, le=1)
+
+        @classmethod
+        def search_space(cls, sizes: Any) -> Any:
+            return space
+
+    with pytest.raises(NotConforming, match=said):
+        conformance.searches_fields_of_its_own(Searched())
 
 
 def test_a_method_that_trains_nothing_is_seen() -> None:

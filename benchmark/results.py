@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -202,6 +203,14 @@ class Store:
         sink = pa.BufferOutputStream()
         pq.write_table(pa.table(arrays, names=[column for column, _ in schema]), sink)
         self.write(run_id, f"{name}.parquet", sink.getvalue().to_pybytes())
+
+    def sweep(self, run_id: str) -> None:
+        """Delete what a killed process left half-written in a run's folder. Only for whoever holds the run."""
+        for path in self.folder(run_id).glob(".*"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def write(self, run_id: str, name: str, data: bytes) -> None:
         """Write one file of a run whole; a full disk or a missing permission is one line."""

@@ -81,6 +81,7 @@ def carry_out(
         work.checkpoints.forget()
     elif again:
         watch.note("done already, but without what is asked for now: the run is carried out again")
+    store.sweep(ready.run_id)
     if not again:
         store.save_run(work.record)
     with recorded(work, again):

@@ -215,6 +215,15 @@ def test_a_full_disk_costs_no_epoch_that_was_done(small: Small, straight: Path, 
     same(only(tmp_path), straight)
 
 
+def test_what_a_kill_left_half_written_is_gone_in_the_end(small: Small, straight: Path, tmp_path: Path) -> None:
+    stopped(small, tmp_path, 2)
+    (only(tmp_path) / ".run.json.abcdefgh").write_text('{"run_id": "sl', "utf-8")
+    (only(tmp_path) / ".checkpoint.part").mkdir()
+    (only(tmp_path) / "epochs" / ".epoch-3.part").mkdir()
+    assert call(*argv(small, tmp_path)).status == 0
+    same(only(tmp_path), straight)
+
+
 def test_a_run_is_held_while_it_is_under_way(small: Small, tmp_path: Path) -> None:
     held = []
     store = Store(tmp_path)

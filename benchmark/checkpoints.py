@@ -105,6 +105,8 @@ class Checkpoints:
                 raise ValueError(f"{self._weights(epoch)}: {wrong}")
         for epoch in sorted(epochs):
             self._keep(epoch)
+        for epoch in set(self._epochs("epoch")) - set(epochs):  # only an epoch that is passed over needed them
+            shutil.rmtree(self._weights(epoch))
 
     def forget(self) -> None:
         """Delete everything."""

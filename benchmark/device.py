@@ -100,9 +100,9 @@ def random_state(device: torch.device) -> dict[str, torch.Tensor]:
 
 
 def set_random_state(device: torch.device, state: Mapping[str, torch.Tensor]) -> None:
-    """Let random numbers go on from there."""
+    """Let random numbers go on from there, as far as they are known: a run may have begun on another kind of device."""
     torch.set_rng_state(state["random.cpu"])
-    if device.type != "cpu":
+    if device.type != "cpu" and "random.device" in state:  # else the run began on a CPU
         torch.get_device_module(device).set_rng_state(state["random.device"], *_which(device))
 
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from xner_bench.watch import Watch
 
 State = Literal["started", "done", "failed", "diverged", "stopped"]
+
+
+class Held(XnerError):
+    """Another process carries out the run."""
 
 
 class Missing(BaseModel):
@@ -92,6 +96,7 @@ class Run(BaseModel):
     provenance: dict[str, Any]
     seconds: dict[str, float] = {}
     error: str | None = None
+    resumed: tuple[str, ...] = ()  # after which epochs another process went on, and what was otherwise there
     checkpoint_kept: bool = False
 
 
@@ -146,21 +151,25 @@ class Store:
         runs = self.root / "runs"
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            probe = runs / f".probe-{os.getpid()}"
-            probe.write_bytes(b"x")
-            probe.unlink()
+            with tempfile.NamedTemporaryFile(dir=runs, prefix=".probe-") as probe:
+                probe.write(b"x")
         except OSError as error:
             raise cannot_write(self.root, error) from error
 
     @contextmanager
-    def lock(self, run_id: str, watch: Watch = SILENT) -> Iterator[None]:
-        """Hold a run, so that two processes with the same command do its work once. Freed if the holder is killed."""
+    def lock(self, run_id: str, watch: Watch = SILENT, wait: bool = True) -> Iterator[None]:
+        """Hold a run, so that two processes with the same command do its work once. Freed if the holder is killed.
+
+        Without `wait`, Held is raised where another process has it.
+        """
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.lock_path(run_id))
         try:
             lock.acquire(timeout=0)
         except Timeout:
+            if not wait:
+                raise Held(f"another process carries out {run_id}; try again when it has ended") from None
             watch.note(f"another process carries out {run_id}; waiting for it")
             lock.acquire()
         try:
@@ -180,6 +189,8 @@ class Store:
             lock.acquire(timeout=0)
         except Timeout:
             return True
+        except OSError:  # somebody else's store, which we may only read: nobody here can tell
+            return False
         lock.release()
         return False
 
@@ -211,6 +222,28 @@ class Store:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+    def publish(self, run_id: str, draft: str) -> None:
+        """Put files that were written into a folder of a run, all of them whole, into the places of the older ones."""
+        folder = self.folder(run_id)
+        try:
+            for path in sorted((folder / draft).iterdir()):
+                path.replace(folder / path.name)
+            (folder / draft).rmdir()
+            files.sync_folder(folder)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+
+    def selection(self, run_id: str) -> dict[str, Any]:
+        """selection.json: "dev" (epoch -> corpus -> F1 or None) and "selection" (protocol -> target -> epoch)."""
+        path = self.folder(run_id) / "selection.json"
+        try:
+            found = json.loads(path.read_bytes())
+            dev = {int(epoch): dict(scores) for epoch, scores in found["dev"].items()}
+            return {"dev": dev, "selection": {name: dict(chosen) for name, chosen in found["selection"].items()}}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            said = error.strerror if isinstance(error, OSError) else "not what a run writes"
+            raise XnerError(f"{path}: {said}; {MEND}") from error
 
     def write(self, run_id: str, name: str, data: bytes) -> None:
         """Write one file of a run whole; a full disk or a missing permission is one line."""

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from xner_bench import protocol
 from xner_bench.checkpoints import State
+from xner_bench.errors import XnerError
 from xner_bench.train import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xner_bench.protocol import DevScores
     from xner_bench.stages import Work
     from xner_bench.train import Fit
+
+LIBRARIES = ("builtins", "abc", "typing", "pydantic", "torch", "transformers")  # told apart by their versions
+CIRCUMSTANCES = ("device", "gpu", "processor", "threads")  # of provenance; packages besides
+
+
+class Unfit(Exception):
+    """What was saved does not fit the tagger, which now may have a part of it."""
 
 
 def save(work: Work, fit: Fit) -> None:
@@ -28,36 +40,52 @@ def save(work: Work, fit: Fit) -> None:
             "steps": work.steps,
             "dev_scores": work.dev_scores,
             "seconds": work.seconds,
-            "circumstances": circumstances(fit),
+            "resumed": work.record.resumed,
+            "code": code(work),
+            "circumstances": circumstances(work, fit),
         }
         work.checkpoints.save_state(fit.epoch, State(state.tensors, {**state.facts, "run": own}))
         work.checkpoints.keep_only(needed(work, fit.epoch) | needed(work, fit.epoch - 1))
 
 
 def go_on(work: Work, fit: Fit) -> None:
-    """Take up the latest epoch that an earlier process left whole; without one, everything begins at the beginning."""
+    """Take up the latest epoch that an earlier process left whole; without one, everything begins at the beginning.
+
+    Raises Unfit where that cannot be done, and the tagger is not what it was.
+    """
+    passed = []
     for epoch in work.checkpoints.states():
         try:
-            take_up(work, fit, epoch)
+            take_up(work, fit, epoch, passed)
         except ValueError as error:
+            passed.append(f"{error}")
             work.watch.note(f"{error}; going back to what was before it")
             continue
         work.watch.note(f"going on after epoch {epoch} of {work.settings.training.epochs}")
         return
 
 
-def take_up(work: Work, fit: Fit, epoch: int) -> None:
+def take_up(work: Work, fit: Fit, epoch: int, passed: list[str]) -> None:
     """Be where the earlier process was at the end of an epoch; where that can't be, change nothing: ValueError."""
     state = work.checkpoints.load_state(epoch)
     own = state.facts["run"]
+    if own["code"] != code(work):
+        raise ValueError(f"{work.checkpoints.folder}: epoch {epoch} was trained by other code of this method")
     scores: DevScores = {int(at): found for at, found in own["dev_scores"].items()}
     work.checkpoints.expect(needed(work, epoch, scores))
-    work.checkpoints.kept[epoch].load(work.tagger)
-    fit.restore(state)
+    try:
+        work.checkpoints.kept[epoch].load(work.tagger)
+        fit.restore(state)
+    except (XnerError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise Unfit(f"{work.checkpoints.folder}: epoch {epoch} does not fit ({str(error).splitlines()[0]})") from error
     work.dev_scores = scores
     work.steps = [Step(*step) for step in own["steps"]]
     work.seconds = {**work.seconds, **{name: spent for name, spent in own["seconds"].items() if name != "preparing"}}
-    tell_differences(work, own["circumstances"], circumstances(fit))
+    changed = differences(own["circumstances"], circumstances(work, fit))
+    if changed:
+        work.watch.note(f"the bits may differ from those of a run without interruption: {', '.join(changed)}")
+    told = "; ".join([", ".join([f"after epoch {epoch}", *changed]), *passed])
+    work.record = work.record.model_copy(update={"resumed": (*own["resumed"], told)})
 
 
 def needed(work: Work, epoch: int, scores: DevScores | None = None) -> set[int]:
@@ -71,18 +99,31 @@ def needed(work: Work, epoch: int, scores: DevScores | None = None) -> set[int]:
     return {epoch} | protocol.wanted(so_far)
 
 
-def circumstances(fit: Fit) -> dict[str, Any]:
+def code(work: Work) -> str:
+    """Hexadecimal sha256 of the files that the method and its head are written in, but for libraries."""
+    classes = {*type(work.ready.method).__mro__, *(type(module) for module in work.tagger.head.modules())}
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(set(_sources(classes))))).hexdigest()
+
+
+def _sources(classes: set[type]) -> Iterator[Path]:
+    for cls in classes:
+        if cls.__module__.partition(".")[0] in LIBRARIES or cls.__module__ not in sys.modules:
+            continue
+        try:
+            source = inspect.getsourcefile(cls)
+        except TypeError:  # made in an interactive session: there is no file
+            continue
+        if source and Path(source).is_file():
+            yield Path(source)
+
+
+def circumstances(work: Work, fit: Fit) -> dict[str, Any]:
     """What is in no run's id, and yet decides its last bits."""
-    return {
-        "device": fit.tagger.device.type,
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "subwords at once": fit.budget,
-    }
+    told = work.record.provenance
+    packages = {name: told["packages"].get(name) for name in ("torch", "transformers", "numpy")}
+    return {**{name: told.get(name) for name in CIRCUMSTANCES}, **packages, "subwords at once": fit.budget}
 
 
-def tell_differences(work: Work, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """A run that goes on elsewhere is the same but for rounding, and says so."""
-    changed = [f"{name} {before.get(name)} before, {now[name]} now" for name in now if before.get(name) != now[name]]
-    if changed:
-        work.watch.note(f"the bits may differ from those of a run without interruption: {', '.join(changed)}")
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """In what two circumstances differ: "threads 1 before, 2 now"."""
+    return [f"{name} {before.get(name)} before, {now[name]} now" for name in now if before.get(name) != now[name]]

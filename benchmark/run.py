@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,12 +22,17 @@ if TYPE_CHECKING:
 
 
 def run(
-    settings: RunSettings, execution: Execution, watch: Watch = SILENT, after_epoch: AfterEpoch | None = None
+    settings: RunSettings,
+    execution: Execution,
+    watch: Watch = SILENT,
+    after_epoch: AfterEpoch | None = None,
+    wait: bool = True,
 ) -> Run:
     """Carry out one run, or find it done. Same settings, same data, same encoder: the work is done once.
 
     A run that was interrupted goes on from its last epoch. `after_epoch` hears of every epoch's F1 on the source's dev
-    split, and may raise Stop: the run is then `stopped`, and goes on from there when it is asked for again.
+    split, and may raise Stop: the run is then `stopped`, and goes on from there when it is asked for again. Where
+    another process carries the run out, wait for it, or (without `wait`) raise Held.
 
     Raises XnerError for what the user can mend, before training where it can be known by then. A loss that is no number
     gives a run in the state `diverged`; any other failure is recorded as `failed` and raised.
@@ -36,7 +40,7 @@ def run(
     store = Store(execution.results)
     store.probe()
     ready = plan.make(settings, execution, watch)
-    with store.lock(ready.run_id, watch):
+    with store.lock(ready.run_id, watch, wait):
         before = store.find(ready.run_id)
         if before is not None and stands(before, ready):
             watch.note(f"already {before.state}: {store.folder(before.run_id)}")
@@ -61,9 +65,9 @@ def answers(before: Run, ready: Plan) -> bool:
 
 def objective(store: Store, run: Run) -> float | None:
     """F1 (0 to 1) of a finished run on the source's dev split, at the checkpoint of the suite's TRUE protocol."""
-    record = json.loads((store.folder(run.run_id) / "selection.json").read_bytes())
-    epoch = record["selection"][run.settings.true_protocol].get(run.settings.source)
-    score: float | None = record["dev"][str(epoch)].get(run.settings.source) if epoch else None
+    record = store.selection(run.run_id)
+    epoch = record["selection"].get(run.settings.true_protocol, {}).get(run.settings.source)
+    score: float | None = record["dev"].get(epoch, {}).get(run.settings.source)
     return score
 
 
@@ -73,7 +77,7 @@ def carry_out(
     """Train, select, test, store: in this order.
 
     `before` is what the store has of this run. One that is done, and is done again for a further profile or for its
-    checkpoint, keeps its record until the new one is complete, and loses nothing that it had.
+    checkpoint, keeps all that it has until the new is complete.
     """
     again = before is not None and before.state == "done"
     work = stages.prepare(plan.widened(ready, before) if before and again else ready, store, watch, after_epoch)
@@ -82,7 +86,9 @@ def carry_out(
     elif again:
         watch.note("done already, but without what is asked for now: the run is carried out again")
     store.sweep(ready.run_id)
-    if not again:
+    if again:
+        work.draft = stages.DRAFT
+    else:
         store.save_run(work.record)
     with recorded(work, again):
         stages.train(work)
@@ -106,11 +112,16 @@ def recorded(work: Work, again: bool = False) -> Iterator[None]:
             raise XnerError(f"{error}; what {work.record.run_id} had before is kept") from error
         stages.close(work, state="diverged", error=str(error))
     except Stop as reason:
-        if not again:
-            stages.close(work, state="stopped", error=str(reason))
+        stopped = {"state": "stopped", "error": str(reason)}
+        if again:  # whoever asked hears of it; the store goes on saying that the run is done
+            work.record = work.record.model_copy(update=stopped)
+        else:
+            stages.close(work, **stopped)
     except Exception as error:
         if not again:
             stages.close(work, state="failed", error=f"{type(error).__name__}: {error}")
         raise
     else:
         work.checkpoints.forget()
+    finally:
+        work.store.sweep(work.record.run_id)

@@ -35,7 +35,7 @@ from xner_bench.score import micro
 from xner_bench.train import Fit, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -55,7 +55,10 @@ class Stop(Exception):
     """Whoever looks on has seen enough; says why."""
 
 
-AfterEpoch = Callable[[int, float | None], None]  # epoch (from 1), F1 (0..1) of the source's dev split
+# Epoch (from 1), F1 (0..1) of the source's dev split, and whether later epochs are there already from another process:
+# then to stop would save nothing.
+AfterEpoch = Callable[[int, float | None, bool], None]
+DRAFT = ".again/"  # where the files of a run that is done again lie until all of them are there
 
 
 @dataclass
@@ -71,6 +74,7 @@ class Work:
     encoded: dict[Part, Encoded]
     checkpoints: Checkpoints
     after_epoch: AfterEpoch | None = None
+    draft: str = ""  # "" or DRAFT
     dev_gold: dict[str, Gold] = field(default_factory=dict)
     dev_scores: DevScores = field(default_factory=dict)
     selection: Selection = field(default_factory=dict)
@@ -118,10 +122,10 @@ class Work:
                 return
             yield piece
 
-    def tell(self, epoch: int) -> None:
+    def tell(self, epoch: int, further: bool = False) -> None:
         """Let whoever looks on know what the source's dev split says; it may raise Stop."""
         if self.after_epoch:
-            self.after_epoch(epoch, self.dev_scores[epoch].get(self.settings.source))
+            self.after_epoch(epoch, self.dev_scores[epoch].get(self.settings.source), further)
 
 
 def prepare(ready: Plan, store: Store, watch: Watch, after_epoch: AfterEpoch | None = None) -> Work:
@@ -129,23 +133,32 @@ def prepare(ready: Plan, store: Store, watch: Watch, after_epoch: AfterEpoch | N
     start = monotonic()
     device.make_deterministic(ready.device)
     device.use_threads(ready.execution.threads)
-    encoder = Encoder(ready.pretrained, ready.tag_names)
-    settings = ready.settings
-    sizes = encoder.sizes(settings.training.dropout)
-    encoder.transformer.to(ready.device)
-    layout = encoder.layout(watch)
-    built = tagger.build(encoder.transformer, sizes, ready.method, ready.tag_names, settings.seed, layout)
-    built.to(ready.device)
+    encoder, built = assemble(ready, watch)
     if ready.execution.keep_checkpoint:
         export.check(encoder, built)
     encoded = encode_all(ready, encoder, watch)
-    used = np.unique(encoded[Part(settings.source, "train")].ids)
-    if vocabulary.compact(encoder.transformer, used, layout, encoder.room) is None:
-        watch.note("this encoder uses its embedding for more than looking up subwords: all of it is trained (slower)")
+    make_compact(ready, encoder, built, encoded, watch)
     record = begin(ready, encoder)
     checkpoints = Checkpoints(store.folder(record.run_id) / "epochs")
     seconds = {"preparing": round(monotonic() - start, 3)}
     return Work(ready, store, watch, encoder, built, record, encoded, checkpoints, after_epoch, seconds=seconds)
+
+
+def assemble(ready: Plan, watch: Watch) -> tuple[Encoder, Tagger]:
+    """The pretrained encoder, and the tagger with the method's fresh head on it."""
+    encoder = Encoder(ready.pretrained, ready.tag_names)
+    sizes = encoder.sizes(ready.settings.training.dropout)
+    encoder.transformer.to(ready.device)
+    layout = encoder.layout(watch)
+    built = tagger.build(encoder.transformer, sizes, ready.method, ready.tag_names, ready.settings.seed, layout)
+    return encoder, built.to(ready.device)
+
+
+def make_compact(ready: Plan, encoder: Encoder, built: Tagger, encoded: Mapping[Part, Encoded], watch: Watch) -> None:
+    """Leave the subwords that the source's training data does not use out of training."""
+    used = np.unique(encoded[Part(ready.settings.source, "train")].ids)
+    if vocabulary.compact(encoder.transformer, used, built.layout, encoder.room) is None:
+        watch.note("this encoder uses its embedding for more than looking up subwords: all of it is trained (slower)")
 
 
 def encode_all(ready: Plan, encoder: Encoder, watch: Watch) -> dict[Part, Encoded]:
@@ -182,22 +195,17 @@ def begin(ready: Plan, encoder: Encoder) -> Run:
 def train(work: Work) -> None:
     """Train on the source; after every epoch score all dev splits and keep the weights that some target may want."""
     ready, settings = work.ready, work.settings
-    part = Part(settings.source, "train")
-    gold = work.gold(part).tags
+    gold = work.gold(Part(settings.source, "train")).tags
     work.dev_gold = {name: work.gold(Part(name, "dev")) for name in work.of("dev")}
-    fit = Fit(
-        work.tagger,
-        ready.method,
-        work.encoded[part],
-        gold,
-        settings.training,
-        settings.seed,
-        work.watch,
-        ready.execution.subwords_at_once,
-    )
-    resume.go_on(work, fit)
-    for epoch in work.dev_scores:
-        work.tell(epoch)
+    fit = fitting(work, gold)
+    try:
+        resume.go_on(work, fit)
+    except resume.Unfit as error:
+        work.watch.note(f"{error}; the run begins again")
+        begin_again(work)
+        fit = fitting(work, gold)
+    for epoch in sorted(work.dev_scores):
+        work.tell(epoch, further=epoch < fit.epoch)
     for taken in work.timed_each("training", fit):
         work.steps += taken
         score_dev(work, fit.epoch)
@@ -207,6 +215,21 @@ def train(work: Work) -> None:
         ready.method.finish(work.tagger, list(work.checkpoints.kept.values()))
         score_dev(work, settings.training.epochs + 1)
         work.checkpoints.save(work.tagger, settings.training.epochs + 1)
+
+
+def fitting(work: Work, gold: NDArray[np.int64]) -> Fit:
+    """The training of this run's tagger, about to begin."""
+    settings = work.settings
+    train = work.encoded[Part(settings.source, "train")]
+    budget = work.ready.execution.subwords_at_once
+    return Fit(work.tagger, work.ready.method, train, gold, settings.training, settings.seed, work.watch, budget)
+
+
+def begin_again(work: Work) -> None:
+    """Another tagger in the place of one whose weights are not what they should be, and no checkpoint."""
+    work.checkpoints.forget()
+    work.encoder, work.tagger = assemble(work.ready, work.watch)
+    make_compact(work.ready, work.encoder, work.tagger, work.encoded, work.watch)
 
 
 def score_dev(work: Work, epoch: int) -> None:
@@ -228,9 +251,8 @@ def select(work: Work) -> None:
     """Choose the checkpoints from the dev scores and write the choice down; test labels may be read from here on."""
     work.selection = protocol.select(work.dev_scores, work.settings.source, work.settings.corpora)
     record = {"dev": work.dev_scores, "selection": work.selection}
-    work.store.write(
-        work.record.run_id, "selection.json", (json.dumps(record, indent=1, sort_keys=True) + "\n").encode()
-    )
+    text = json.dumps(record, indent=1, sort_keys=True)
+    work.store.write(work.record.run_id, f"{work.draft}selection.json", (text + "\n").encode())
 
 
 def test(work: Work) -> None:
@@ -296,11 +318,13 @@ def note_predictions(work: Work, name: str, epoch: int, gold: Gold, tagged: NDAr
 def finish(work: Work) -> None:
     """Write the tables, the checkpoint if it is to be kept, and last of all that the run is done."""
     run_id = work.record.run_id
-    work.store.save_table(run_id, "scores", SCORES, work.scores)
-    work.store.save_table(run_id, "predictions", PREDICTIONS, work.predictions)
-    work.store.save_table(run_id, "history", HISTORY, history(work))
+    work.store.save_table(run_id, f"{work.draft}scores", SCORES, work.scores)
+    work.store.save_table(run_id, f"{work.draft}predictions", PREDICTIONS, work.predictions)
+    work.store.save_table(run_id, f"{work.draft}history", HISTORY, history(work))
     if work.ready.execution.keep_checkpoint:
         keep_checkpoint(work)
+    if work.draft:
+        work.store.publish(run_id, work.draft)
     close(work, state="done", checkpoint_kept=work.ready.execution.keep_checkpoint)
 
 

@@ -15,10 +15,11 @@ import torch
 from small import Small, call
 from test_checkpoints import damage
 
+from xner_bench import device, resume
 from xner_bench.checkpoints import Checkpoints
 from xner_bench.methods.slicer import Slicer
 from xner_bench.methods.standard import Standard
-from xner_bench.results import Store
+from xner_bench.results import Held, Run, Store
 from xner_bench.run import Stop, objective, run
 from xner_bench.train import Fit
 from xner_bench.vocabulary import compact
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from xner_bench.method import Method
-    from xner_bench.results import Run
     from xner_bench.tagger import Tagger
 
 EPOCHS = 4
@@ -72,12 +72,16 @@ class Notes(Watch):
         self.said.append(text)
 
 
-def stopping(at: int) -> Callable[[int, float | None], None]:
-    def after_epoch(epoch: int, score: float | None) -> None:
-        if epoch == at:
+def stopping(at: int) -> Callable[[int, float | None, bool], None]:
+    def after_epoch(epoch: int, score: float | None, further: bool) -> None:
+        if epoch >= at and not further:
             raise Stop("enough")
 
     return after_epoch
+
+
+def record(folder: Path) -> Run:
+    return Run.model_validate_json((folder / "run.json").read_bytes())
 
 
 def stopped(small: Small, results: Path, at: int, **changes: Any) -> Run:
@@ -128,12 +132,14 @@ def test_a_run_goes_on_from_any_epoch(small: Small, straight: Path, tmp_path: Pa
         small.settings("slicer"),
         small.execution(tmp_path, keep_checkpoint=True),
         notes,
-        after_epoch=lambda epoch, score: heard.append((epoch, score)),
+        after_epoch=lambda *told: heard.append(told),
     )
     assert done.run_id == left.run_id
     assert f"going on after epoch {at} of {EPOCHS}" in notes.said
-    assert [epoch for epoch, _ in heard] == list(range(1, EPOCHS + 1))  # also of those that were done before
+    assert [epoch for epoch, _, _ in heard] == list(range(1, EPOCHS + 1))  # also of those that were done before
+    assert [epoch for epoch, _, further in heard if further] == list(range(1, at))
     assert heard[-1][1] == objective(Store(tmp_path), done)
+    assert done.resumed == (f"after epoch {at}",)
     same(only(tmp_path), straight)
 
 
@@ -168,6 +174,84 @@ def test_without_any_whole_checkpoint_a_run_begins_again(small: Small, straight:
     same(only(tmp_path), straight)
 
 
+def test_other_code_of_the_method_is_not_gone_on_with(
+    small: Small, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(resume, "code", lambda work: "before the mend")
+        stopped(small, tmp_path, 2)
+    notes = Notes()
+    run(small.settings("slicer"), small.execution(tmp_path, keep_checkpoint=True), notes)
+    assert any("was trained by other code of this method" in said for said in notes.said)
+    same(only(tmp_path), straight)
+
+
+def test_weights_that_do_not_fit_are_told_and_the_run_begins_again(
+    small: Small, straight: Path, encoders: tiny.Folders, tmp_path: Path
+) -> None:
+    stopped(small, tmp_path, 2)
+    Checkpoints(only(tmp_path) / "epochs").save(tiny.tagger_for(encoders.load("bert")), 2)
+    notes = Notes()
+    run(small.settings("slicer"), small.execution(tmp_path, keep_checkpoint=True), notes)
+    assert any("epoch 2 does not fit" in said and "begins again" in said for said in notes.said)
+    same(only(tmp_path), straight)
+
+
+def test_random_numbers_of_a_device_that_was_not_there_are_left_alone() -> None:
+    """A run that began on a CPU goes on on a GPU, and the other way round."""
+    state = device.random_state(torch.device("cpu"))
+    drawn = torch.rand(3)
+    device.set_random_state(torch.device("meta"), state)
+    assert torch.equal(torch.rand(3), drawn)
+    device.set_random_state(torch.device("cpu"), {**state, "random.device": torch.zeros(16, dtype=torch.uint8)})
+    assert torch.equal(torch.rand(3), drawn)
+
+
+def test_a_done_run_that_is_stopped_when_it_is_done_again_stays_done(small: Small, tmp_path: Path) -> None:
+    settings = small.settings("slicer")
+    run(settings, small.execution(tmp_path))
+    before = {path.name: path.read_bytes() for path in only(tmp_path).iterdir()}
+    again = run(settings, small.execution(tmp_path, keep_checkpoint=True), after_epoch=stopping(2))
+    assert again.state == "stopped"
+    assert {path.name: path.read_bytes() for path in only(tmp_path).iterdir() if path.is_file()} == before
+    notes = Notes()
+    assert run(settings, small.execution(tmp_path, keep_checkpoint=True), notes).state == "done"
+    assert f"going on after epoch 2 of {EPOCHS}" in notes.said
+
+
+@pytest.mark.parametrize("failing", ["predictions", "history"])
+def test_a_done_run_that_fails_when_it_is_done_again_keeps_every_file(
+    small: Small, tmp_path: Path, failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = small.settings("slicer")
+    run(settings, small.execution(tmp_path))
+    before = {path.name: path.read_bytes() for path in only(tmp_path).iterdir()}
+    save = Store.save_table
+
+    def failing_save(store: Store, run_id: str, name: str, *rest: Any) -> None:
+        if name.endswith(failing):
+            raise RuntimeError("out of luck")
+        save(store, run_id, name, *rest)
+
+    monkeypatch.setattr(Store, "save_table", failing_save)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        run(settings, small.execution(tmp_path, overwrite="always"))
+    assert {path.name: path.read_bytes() for path in only(tmp_path).iterdir() if path.is_file()} == before
+    assert not (only(tmp_path) / ".again").exists()
+
+
+def test_whoever_does_not_wait_is_told_that_a_run_is_held(small: Small, tmp_path: Path) -> None:
+    settings, said = small.settings(), []
+
+    def meanwhile(*_: object) -> None:
+        with pytest.raises(Held, match="another process carries out standard-small-s42-"):
+            run(settings, small.execution(tmp_path), wait=False)
+        said.append("held")
+
+    assert run(settings, small.execution(tmp_path), after_epoch=meanwhile).state == "done"
+    assert said == ["held"] * EPOCHS
+
+
 def test_another_number_of_threads_is_said(small: Small, tmp_path: Path) -> None:
     stopped(small, tmp_path, 1)
     notes = Notes()
@@ -176,7 +260,9 @@ def test_another_number_of_threads_is_said(small: Small, tmp_path: Path) -> None
         run(small.settings("slicer"), small.execution(tmp_path, threads=before + 1), notes)
     finally:
         torch.set_num_threads(before)
-    assert any(f"threads {before} before, {before + 1} now" in said for said in notes.said)
+    changed = f"threads {before} before, {before + 1} now"
+    assert any(changed in said for said in notes.said)
+    assert record(only(tmp_path)).resumed == (f"after epoch 1, {changed}",)  # also where nobody reads notes
 
 
 def test_always_begins_anew_and_never_leaves_what_failed(small: Small, straight: Path, tmp_path: Path) -> None:

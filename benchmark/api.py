@@ -89,18 +89,22 @@ def carry_out(
     return run(settings, where, watch)
 
 
-def scores(results: Path | str = DEFAULT_RESULTS) -> pa.Table:
+def scores(results: Path | str = DEFAULT_RESULTS, *, watch: Watch = SILENT) -> pa.Table:
     """Scores of every finished run: one row a run, language, protocol and profile; f1, precision, recall in percent.
 
-    An undefined score (no gold and no prediction) is null.
+    An undefined score (no gold and no prediction) is null. Records that cannot be read are left out; `watch` hears so.
     """
     import pyarrow as pa
 
+    from xner_bench import survey
     from xner_bench.leaderboard.scores import percent, read
 
     store = Store(Path(results))
+    records = survey.read(store)
+    if problem := survey.complaint(records.unreadable):
+        watch.note(problem)
     rows = []
-    for run in store.runs():
+    for run in records.runs:
         if run.state != "done":
             continue
         for cell, scored in read(run, store.table(run.run_id, "scores")).items():

@@ -8,19 +8,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from xner_bench import files, grid, registry, survey
+from xner_bench import files, grid, survey
 from xner_bench.encoder import MINI
 from xner_bench.errors import XnerError
 from xner_bench.grid import Grid
 from xner_bench.jobs import Job, Outcome
 from xner_bench.leaderboard.cells import setting
-from xner_bench.pick import took
-from xner_bench.results import Run, Store, cannot_write, read_run
+from xner_bench.leaderboard.entries import method_label
+from xner_bench.results import Run, Store, cannot_write
 from xner_bench.settings import Execution, RunSettings, Training, digest
 from xner_bench.watch import SILENT, Watch
 
@@ -85,6 +86,42 @@ def look(every: Sequence[RunSettings], execution: Execution, watch: Watch = SILE
     return with_costs(list(found.values()), store)
 
 
+def look_there(
+    every: Sequence[RunSettings], execution: Execution, executor: Executor, watch: Watch = SILENT
+) -> list[Planned]:
+    """The same as a job of an executor: its machines may compute on what this one has not, in another arithmetic."""
+    watch.note("checking the runs where they will be carried out")
+    (outcome,) = executor.carry_out([Job("checking runs", look, (every, execution))], Onlooker(watch))
+    if outcome.traceback:
+        raise RuntimeError(outcome.traceback)
+    if outcome.error:
+        raise XnerError(outcome.error)
+    found: list[Planned] = outcome.value
+    return found
+
+
+class Onlooker:
+    """A board that shows a job on a watch, and nothing else."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def begin(self, jobs: Sequence[Job]) -> None:
+        pass
+
+    def started(self, index: int, attempt: int) -> None:
+        pass
+
+    def watch(self, index: int) -> Watch:
+        return self._watch
+
+    def ended(self, outcome: Outcome) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
 class Once(Watch):
     """Passes notes on, each once; plans of many runs say the same."""
 
@@ -109,20 +146,11 @@ def labels(every: Sequence[RunSettings]) -> list[str]:
 
 
 def _label(settings: RunSettings, options: set[str], training: set[str], others: set[str]) -> str:
-    fields = registry.load(settings.method).model_fields
-    usual = {name: field.get_default(call_default_factory=True, validated_data={}) for name, field in fields.items()}
     shown = [
-        f"{name}={setting(value)}"
-        for name, value in settings.options.items()
-        if name in options
-        or value != usual.get(name)
-        or (isinstance(value, int | float) and value not in (True, False))
-    ]
-    shown += [
         f"{name}={setting(getattr(settings.training, name))}" for name in Training.model_fields if name in training
     ]
     shown += [str(getattr(settings, name)) for name in ("suite", "encoder", "source") if name in others]
-    return " ".join((settings.method, *shown))
+    return " ".join((method_label(settings, options), *shown))
 
 
 def _varying(every: Iterable[dict[str, Any]]) -> set[str]:
@@ -142,11 +170,11 @@ def with_costs(planned: list[Planned], store: Store) -> list[Planned]:
     entries: dict[object, list[float]] = {}
     for run in done.values():
         for key in (run.entry_id, _kind(run.settings)):
-            entries.setdefault(key, []).append(took(run))
+            entries.setdefault(key, []).append(survey.took(run))
 
     def cost(one: Planned) -> float | None:
         if one.run_id in done:
-            return took(done[one.run_id])
+            return survey.took(done[one.run_id])
         known = entries.get(one.entry_id) or entries.get(_kind(one.settings))
         return sum(known) / len(known) if known else None
 
@@ -158,37 +186,45 @@ def _kind(settings: RunSettings) -> tuple[object, ...]:
 
 
 def _finished(store: Store, suite: str) -> Iterator[Run]:
-    for path in sorted((store.root / "runs").glob(f"*-{suite}-s*/run.json"))[:LOOKED_AT]:
-        try:
-            run = read_run(path)
-        except (XnerError, OSError):  # `results check` says what is wrong with it
-            continue
-        if run.state == "done" and run.seconds:
-            yield run
+    records = survey.read_all(survey.paths(store, f"*-{suite}-s*")[:LOOKED_AT])
+    return (run for run in records.runs if run.state == "done" and run.seconds)
 
 
 def carry_out(planned: Sequence[Planned], execution: Execution, executor: Executor, board: Board) -> list[Outcome]:
     """Do what is missing; outcomes in the order of the runs. One that is there already took no attempt.
 
-    What failed is an outcome with an error, and stops nothing else.
+    What failed is an outcome with an error, and stops nothing else. Runs that another command has under way come last.
     """
+    store = Store(execution.results)
     missing = [index for index, one in enumerate(planned) if not one.stands]
     outcomes = {index: _found(index, one) for index, one in enumerate(planned) if one.stands}
-    jobs = [Job(planned[index].name, one_run, (planned[index].settings, execution)) for index in missing]
+    jobs = [_job(planned[index], execution, store) for index in missing]
     for outcome in executor.carry_out(jobs, board) if jobs else ():
         index = missing[outcome.index]
         outcomes[index] = replace(outcome, index=index)
     return [outcomes[index] for index in range(len(planned))]
 
 
+def _job(one: Planned, execution: Execution, store: Store) -> Job:
+    return Job(one.name, one_run, (one.settings, execution), partial(store.held, one.run_id))
+
+
 def one_run(settings: RunSettings, execution: Execution, watch: Watch = SILENT) -> Run:
-    """The job: a run whose result counts. One that diverged has none, which is an error here."""
+    """The job: a run whose result counts. One that diverged has none: an error here. None waits for another."""
     from xner_bench.run import run
 
-    done = run(settings, execution, watch)
+    done = run(settings, execution, watch, wait=False)
     if done.state != "done":
         raise XnerError(_problem(done))
     return done
+
+
+def as_done(planned: Sequence[Planned], outcomes: Sequence[Outcome]) -> list[Planned]:
+    """The runs under the ids that they got where they were carried out: on other hardware they may be other runs."""
+    return [
+        replace(one, run_id=outcome.value.run_id, entry_id=outcome.value.entry_id) if outcome.value else one
+        for one, outcome in zip(planned, outcomes, strict=True)
+    ]
 
 
 def _found(index: int, one: Planned) -> Outcome:
@@ -210,7 +246,7 @@ def record(
     study: str | None = None,
 ) -> GridRecord:
     """Write down which runs belong together, before they begin."""
-    run_ids = tuple(one.run_id for one in planned)
+    run_ids = tuple(dict.fromkeys(one.run_id for one in planned))
     name = grid.name(asked) if asked else digest(sorted(run_ids))[:12]
     made = GridRecord(
         grid_id=name, grid=asked, study=study, run_ids=run_ids, command=command, asked=datetime.now(UTC).isoformat()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from time import sleep
 from typing import TYPE_CHECKING
 
-from xner_bench.attempts import Attempts, perform, under_way
+from xner_bench.attempts import PAUSE, Attempts, perform, under_way
 from xner_bench.errors import UnknownName, XnerError
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ def choose(
     ray_address: str | None = None,
     gpus_per_run: float | None = None,
     cpus_per_run: float | None = None,
+    device: str = "auto",
 ) -> Executor:
     """The executor that flags ask for; XnerError where they don't go together, or Ray is not here.
 
     `workers` is how many jobs are carried out at once; with Ray 1 means as many as the cluster has room for. A failed
-    job is tried again `retry` times.
+    job is tried again `retry` times. Ray gives a job that may compute on a GPU, as `device` says, one for itself unless
+    `gpus_per_run` says otherwise.
     """
     if kind not in KINDS:
         raise UnknownName("executor", kind, KINDS)
@@ -35,7 +38,7 @@ def choose(
         from xner_bench.on_ray import OnRay
 
         limit = workers if workers > 1 else None
-        return OnRay(retry, ray_address, cpus=cpus_per_run, gpus=gpus_per_run, limit=limit)
+        return OnRay(retry, ray_address, cpus=cpus_per_run, gpus=gpus_per_run, limit=limit, device=device)
     of_ray = {"--ray-address": ray_address, "--gpus-per-run": gpus_per_run, "--cpus-per-run": cpus_per_run}
     if given := [flag for flag, value in of_ray.items() if value is not None]:
         raise XnerError(f"{given[0]} {of_ray[given[0]]} is for Ray; give --executor ray too, or leave it out")
@@ -44,6 +47,11 @@ def choose(
     from xner_bench.processes import Processes
 
     return Processes(workers, retry)
+
+
+def elsewhere(executor: Executor) -> bool:
+    """Whether jobs may be carried out on other machines than this one."""
+    return getattr(executor, "address", "local") != "local"
 
 
 def _expect_numbers(workers: int, retry: int, gpus: float | None, cpus: float | None) -> None:
@@ -67,5 +75,9 @@ class InSequence:
         with under_way(jobs, board):
             attempts = Attempts(jobs, board, self.retry)
             while attempts.waiting:
-                index = attempts.begin()
+                index = attempts.next()
+                if index is None:
+                    sleep(PAUSE)
+                    continue
+                attempts.started(index)
                 yield from attempts.end(index, perform(jobs[index], board.watch(index)))

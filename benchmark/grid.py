@@ -134,6 +134,7 @@ def changed(base: Grid, given: Grid) -> Grid:
     if given.encoder and not given.encoder_revision:
         new["encoder_revision"] = None  # it was that of other encoders
     methods = given.method or base.method
+    new["chosen_on"] = tuple(dict.fromkeys((*base.chosen_on, *given.chosen_on)))  # what was seen is not unseen
     known = {name for method in methods for name in registry.load(method).model_fields}
     kept = {option: values for option, values in base.options.items() if option in known or not given.method}
     new |= {"options": {**kept, **given.options}, "training": {**base.training, **given.training}}

@@ -22,6 +22,7 @@ class Job:
     name: str  # for people: "slicer h=8 seed 42"
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = field(default=())
+    busy: Callable[[], bool] | None = None  # whether somebody else does it at this moment: others come first then
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Jobs on Ray, on this machine or a cluster: each is a task of Ray's, which places it where there is room.
 
 Ray does a task again when its worker or its node dies. That is harmless: a run holds a lock while it is under way, goes
-on from its last epoch, and is found when it is done already. Results lie in a folder that all machines share.
+on from its last epoch, and is found when it is done already. (With --overwrite always it begins anew.) Results lie in a
+folder that all machines share.
 """
 
 from __future__ import annotations
@@ -9,20 +10,22 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xner_bench.attempts import Attempts, Ending, failure, perform, terminable, under_way
+from xner_bench.attempts import PAUSE, Attempts, Ending, failure, perform, terminable, under_way
 from xner_bench.errors import XnerError
 from xner_bench.relay import Relay, Replay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from xner_bench.jobs import Board, Job, Outcome
     from xner_bench.relay import Event
@@ -39,7 +42,11 @@ SECRETS = ("TOKEN", "SECRET", "PASSWORD", "KEY")
 
 
 class OnRay:
-    """As many jobs at once as there is room for, or at most `limit`; `cpus` and `gpus` are what each needs."""
+    """As many jobs at once as there is room for, or at most `limit`; `cpus` and `gpus` are what each needs.
+
+    Ray leaves all GPUs of a machine in sight of a job that asked for none, and every one would take the first. So a job
+    that may compute on one, as `device` says, asks for it.
+    """
 
     def __init__(
         self,
@@ -49,24 +56,41 @@ class OnRay:
         cpus: float | None = None,
         gpus: float | None = None,
         limit: int | None = None,
+        device: str = "auto",
     ) -> None:
         if find_spec("ray") is None:
             raise XnerError("--executor ray needs Ray, which is not here; pip install 'xner-bench[ray]'")
         self.retry = retry
         self.address = address or os.environ.get("RAY_ADDRESS") or "local"
-        self.needs = {"num_cpus": cpus or 1, "num_gpus": gpus or 0}
+        self.cpus = cpus or 1
+        self.gpus = gpus
+        self.device = device
         self.limit = limit or FLIGHT
 
     def carry_out(self, jobs: Sequence[Job], board: Board) -> Iterator[Outcome]:
         """See `Executor`."""
         with under_way(jobs, board), connected(self.address), terminable():  # which Ray's connection sets aside
-            expect_room(self.needs, self.address)
-            flight = Flight(Attempts(jobs, board, self.retry), self.needs)
+            needs = self.needs()
+            expect_room(needs, self.address)
+            flight = Flight(Attempts(jobs, board, self.retry), needs)
             try:
                 while flight.more(self.limit):
                     yield from flight.landed()
             finally:
                 flight.cancel()
+
+    def needs(self) -> dict[str, float]:
+        """What each job asks for, of the Ray that there is a connection to."""
+        import ray
+
+        gpus = gpus_by_default(self.device, ray.cluster_resources()) if self.gpus is None else self.gpus
+        return {"num_cpus": self.cpus, "num_gpus": gpus}
+
+
+def gpus_by_default(device: str, has: Mapping[str, float]) -> float:
+    """GPUs of a job if nobody says how many."""
+    wanted = device == "auto" and has.get("GPU", 0) > 0
+    return 1 if wanted or device.startswith("cuda") else 0
 
 
 @contextmanager
@@ -139,19 +163,21 @@ class Flight:
 
     def more(self, limit: int) -> bool:
         """Hand over further jobs while there are fewer than `limit`; whether any is left to wait for."""
-        while self._attempts.waiting and len(self._tasks) < limit:
-            index = self._attempts.waiting.popleft()
+        while len(self._tasks) < limit and (index := self._attempts.next()) is not None:
             self._replays[index] = Replay(self._attempts.board.watch(index))
             packed = bytes(ForkingPickler.dumps(self._attempts.jobs[index]))
             named = self._task.options(name=self._attempts.jobs[index].name)
             self._tasks[named.remote(packed, self._place, self._every, index, self._gatherer)] = index
-        return bool(self._tasks)
+        return bool(self._tasks or self._attempts.waiting)
 
     def landed(self) -> Iterator[Outcome]:
         """Wait a moment; show what jobs told, and yield what ended."""
         import ray
 
         tasks = list(self._tasks)
+        if not tasks:  # what is left is done by somebody else
+            sleep(PAUSE)
+            return
         ready, _ = ray.wait(tasks, num_returns=1, timeout=PATIENCE, fetch_local=False)
         if ready:  # others may have ended meanwhile
             ready, _ = ray.wait(tasks, num_returns=len(tasks), timeout=0, fetch_local=False)
@@ -213,13 +239,14 @@ class Place(NamedTuple):
     folder: str
     variables: dict[str, str]
     version: str
+    command: tuple[str, ...]  # as it was typed, for the records of runs
 
     @classmethod
     def here(cls) -> Place:
         """That of this process. Tokens stay here: fetch what needs them before."""
         wanted = {name: value for name, value in os.environ.items() if name.startswith(VARIABLES)}
         public = {name: value for name, value in wanted.items() if not any(part in name for part in SECRETS)}
-        return cls(str(Path.cwd()), public, version("xner-bench"))
+        return cls(str(Path.cwd()), public, version("xner-bench"), tuple(sys.argv))
 
     def enter(self) -> None:
         """Make it that of this process."""
@@ -233,6 +260,7 @@ class Place(NamedTuple):
                 f"node {node} has no folder {self.folder}; give the command in one that all machines share"
             ) from error
         os.environ.update(self.variables)
+        sys.argv = [*self.command]
 
 
 def perform_there(packed: bytes, place: Place, every: float, index: int, gatherer: Any) -> Ending:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xner_bench.results import Run
     from xner_bench.survey import Phase
 
+RANGE = re.compile(r"(\d+)-(\d+)")
 WORDS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 OWN = ("run", "entry", "state", "suite", "method", "seed", "encoder", "source", "targets", "started", "seconds")
 
@@ -29,14 +30,8 @@ class Listed(NamedTuple):
         """Everything that runs can be picked and ordered by."""
         run = self.run
         told = {"run": run.run_id, "entry": run.entry_id, "state": self.phase}
-        spent = {"started": run.provenance.get("started"), "seconds": round(took(run), 1)}
+        spent = {"started": run.provenance.get("started"), "seconds": round(survey.took(run), 1)}
         return {**told, **compare.settings_of(run), "encoder": run.encoder.name, **spent}
-
-
-def took(run: Run) -> float:
-    """Seconds of a run; early records have those on dev twice."""
-    twice = run.seconds.get("dev", 0.0) if "training and dev" in run.seconds else 0.0
-    return sum(run.seconds.values()) - twice
 
 
 class Filter(NamedTuple):
@@ -54,8 +49,15 @@ class Filter(NamedTuple):
 
 
 def read(texts: Iterable[str], runs: Sequence[Run]) -> list[Filter]:
-    """Filters as they are typed. XnerError for a key that no run and no method has, or for what is no state."""
-    return [_read(text, keys(runs)) for text in texts]
+    """Filters as they are typed. XnerError for a key that no run and no method has, or for a value that none can have.
+
+    What could be is taken: a seed or a suite that no run here has picks nothing.
+    """
+    known = keys(runs)
+    filters = [_read(text, known) for text in texts]
+    for one in filters:
+        _check(one, runs)
+    return filters
 
 
 def keys(runs: Iterable[Run]) -> set[str]:
@@ -69,14 +71,44 @@ def _read(text: str, known: set[str]) -> Filter:
     key, sign, values = text.partition("=")
     name = key.strip().lstrip("-").replace("-", "_")
     wanted = tuple(value.strip() for value in values.split(",") if value.strip())
-    if not (sign and name and wanted):
+    if not (sign and name):
         raise XnerError(f"--filter {text!r} is not key=value; write, for example, --filter state=failed")
     if name not in known:
         raise UnknownName("key to filter by", name, known)
-    states = {*survey.PHASES, *survey.STATES}
-    if name == "state" and (wrong := [value for value in wanted if value not in states]):
-        raise UnknownName("state", wrong[0], states)
+    if not wanted:
+        raise XnerError(f"--filter {text!r} has no value after its =; write one, or several parted by commas")
     return Filter(name, wanted)
+
+
+def _check(one: Filter, runs: Iterable[Run]) -> None:
+    """Refuse what is misspelt: a state or a method that there is not, a word where every run has a number."""
+    names: dict[str, set[str]] = {
+        "state": {*survey.PHASES, *survey.STATES},
+        "method": {*registry.names(), *(run.settings.method for run in runs)},
+    }
+    for value in one.values:
+        if one.key in names and value not in names[one.key]:
+            raise UnknownName(one.key, value, names[one.key])
+        if not _is_number(value) and _numeric(one.key, runs):
+            raise XnerError(f"--filter {one.key}={value}: {value!r} is no number, as every run's {one.key} is")
+
+
+def _is_number(text: str) -> bool:
+    """Whether a number, or none, is meant; so is a range of whole ones."""
+    if text.lower() == "none" or RANGE.fullmatch(text):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _numeric(key: str, runs: Iterable[Run]) -> bool:
+    """Whether all runs that have a key have a number there."""
+    found = [told[key] for told in map(compare.settings_of, runs) if told.get(key) is not None]
+    numbers = [value for value in found if isinstance(value, int | float) and not isinstance(value, bool)]
+    return key == "seconds" or (bool(numbers) and len(numbers) == len(found))
 
 
 def same(value: object, text: str) -> bool:
@@ -91,7 +123,7 @@ def same(value: object, text: str) -> bool:
 
 
 def _same_number(value: float, text: str) -> bool:
-    if between := re.fullmatch(r"(\d+)-(\d+)", text):
+    if between := RANGE.fullmatch(text):
         return isinstance(value, int) and int(between[1]) <= value <= int(between[2])
     try:
         return float(text) == value

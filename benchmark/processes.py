@@ -17,7 +17,7 @@ from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
-from xner_bench.attempts import Attempts, Ending, failure, perform, under_way
+from xner_bench.attempts import PAUSE, Attempts, Ending, failure, perform, under_way
 from xner_bench.relay import Relay, Replay
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class Processes:
         with under_way(jobs, board), crew() as workers:
             attempts = Attempts(jobs, board, self.retry)
             while attempts.waiting or any(worker.busy for worker in workers):
-                for worker in free(workers, min(most, len(attempts.waiting)), most):
-                    yield from start(worker, attempts)
-                for worker in speaking(workers):
+                while sum(worker.busy for worker in workers) < most and (index := attempts.next()) is not None:
+                    yield from start(free(workers, threads_each(most)), index, attempts)
+                for worker in speaking(workers, PAUSE if attempts.waiting else None):
                     yield from hear(worker, workers, attempts)
 
 
@@ -65,18 +65,18 @@ def crew() -> Iterator[list[Worker]]:
             worker.bury()
 
 
-def free(workers: list[Worker], wanted: int, most: int) -> list[Worker]:
-    """As many workers without a job as are wanted: first those that are there, then new ones."""
-    idle = [worker for worker in workers if not worker.busy][:wanted]
-    while len(idle) < wanted and len(workers) < most:
-        workers.append(Worker(threads_each(most)))
-        idle.append(workers[-1])
-    return idle
+def free(workers: list[Worker], threads: int) -> Worker:
+    """A worker without a job: one that is there, or else a new one."""
+    for worker in workers:
+        if not worker.busy:
+            return worker
+    workers.append(Worker(threads))
+    return workers[-1]
 
 
-def start(worker: Worker, attempts: Attempts) -> Iterator[Outcome]:
-    """Give a worker the next job; one that cannot be sent to it ends here."""
-    index = attempts.begin()
+def start(worker: Worker, index: int, attempts: Attempts) -> Iterator[Outcome]:
+    """Give a worker a job; one that cannot be sent to it ends here."""
+    attempts.started(index)
     try:
         worker.give(index, attempts.jobs[index], attempts.board.watch(index))
     except OSError:
@@ -86,12 +86,12 @@ def start(worker: Worker, attempts: Attempts) -> Iterator[Outcome]:
         yield from attempts.end(index, failure(error))
 
 
-def speaking(workers: list[Worker]) -> list[Worker]:
-    """Wait until some workers have something to say, or are dead."""
-    if not any(worker.busy for worker in workers):
+def speaking(workers: list[Worker], seconds: float | None = None) -> list[Worker]:
+    """Wait, no longer than so many seconds, until some workers have something to say, or are dead."""
+    if not any(worker.busy for worker in workers) and seconds is None:
         return []
     by_pipe = {worker.pipe: worker for worker in workers}
-    return [by_pipe[cast("Connection", pipe)] for pipe in wait(list(by_pipe))]
+    return [by_pipe[cast("Connection", pipe)] for pipe in wait(list(by_pipe), seconds)]
 
 
 def hear(worker: Worker, workers: list[Worker], attempts: Attempts) -> Iterator[Outcome]:

@@ -89,6 +89,19 @@ def load(name: str) -> type[Method]:
     return _only(entries[name]).load()
 
 
+def defaults(name: str) -> dict[str, Any]:
+    """What a method's options are by themselves; nothing where the method is not here, or is broken."""
+    try:
+        fields = load(name).model_fields
+    except XnerError:
+        return {}
+    return {
+        option: field.get_default(call_default_factory=True, validated_data={})
+        for option, field in fields.items()
+        if not field.is_required()
+    }
+
+
 def origin(name: str) -> str:
     """Where a method comes from: "built in", or distribution and version."""
     return _only(_entries()[name]).origin

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEPT = 8  # plans for which something is kept that none of them used
-SETTLED = 2.0  # seconds: a file that was written later than that may change again without its time showing it
+# Seconds: a file that was written later than that may change again without its times showing it. A copy may have the
+# time of its original as that of its last writing, so that of the last change of its entry counts.
+SETTLED = 2.0
 
 _held: dict[Hashable, tuple[int, Any]] = {}  # key -> the last plan that used it, and what it is
 _plan = 0
@@ -96,7 +98,7 @@ def _unless_changed(what: tuple[Hashable, ...], paths: Iterable[Path], read: Cal
     key = (what, marks)
     if key not in _held:
         made = read()
-        if _marks(paths) != marks or any(time() - mark[4] / 1e9 < SETTLED for mark in marks):
+        if _marks(paths) != marks or any(time() - mark[-1] / 1e9 < SETTLED for mark in marks):
             return made
         _held[key] = (_plan, made)
     made = _held[key][1]

@@ -1,8 +1,8 @@
 """What is wrong with a store, mended as far as nothing is lost by it.
 
 Damaged files are set aside as `*.damaged`, never deleted; what is deleted is of use to nobody: temporary files of
-killed processes, checkpoints of finished runs, locks that nobody holds. A run is mended by whoever holds its lock, so
-that a run under way is left alone.
+killed processes, checkpoints of finished runs. A run is mended by whoever holds its lock, so that a run under way is
+left alone.
 """
 
 from __future__ import annotations
@@ -49,8 +49,6 @@ def mend(store: Store, watch: Watch = SILENT) -> Iterator[Mended]:
             folders += [store.folder(one.finding.run.run_id) for one in mended if one.finding.run and _moved(one)]
             yield from mended
             advance(1, folder.name)
-    for finding in verify.left_over_locks(store):
-        yield _unlocked(store, finding)
     for finding in verify.check_rest(store):
         yield _mended(store, finding)
 
@@ -65,6 +63,8 @@ def alone(store: Store, run_id: str) -> Iterator[bool]:
     except Timeout:
         yield False
         return
+    except OSError as error:
+        raise _cannot(path.parent, error) from error
     try:
         yield True
     finally:
@@ -73,22 +73,16 @@ def alone(store: Store, run_id: str) -> Iterator[bool]:
         lock.release()
 
 
-def _unlocked(store: Store, finding: Finding) -> Mended:
-    """A lock is removed by its holder: whoever waited for it sees that it is gone, and makes another."""
-    if not finding.path.name.endswith(".lock"):
-        return _mended(store, finding)
-    with alone(store, finding.path.name[1 : -len(".lock")]) as mine:
-        if mine:
-            finding.path.unlink(missing_ok=True)
-    return Mended(finding, "removed" if mine else "", mine)
-
-
 def _mended(store: Store, finding: Finding) -> Mended:
     try:
         return _mend(store, finding)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise XnerError(f"cannot mend {finding.path}: {reason}; see to the permissions and the space there") from error
+        raise _cannot(finding.path, error) from error
+
+
+def _cannot(path: Path, error: OSError) -> XnerError:
+    reason = (error.strerror or str(error)).lower()
+    return XnerError(f"cannot mend {path}: {reason}; see to the permissions and the space there")
 
 
 def _mend(store: Store, finding: Finding) -> Mended:

@@ -53,7 +53,7 @@ def go_on(work: Work, fit: Fit) -> None:
 
     Raises Unfit where that cannot be done, and the tagger is not what it was.
     """
-    passed = []
+    passed: list[str] = []
     for epoch in work.checkpoints.states():
         try:
             take_up(work, fit, epoch, passed)

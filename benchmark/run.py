@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from xner_bench import device, plan, stages
 from xner_bench.errors import XnerError
+from xner_bench.identity import numbers_of
 from xner_bench.results import Run, Store
 from xner_bench.stages import Stop
 from xner_bench.train import Diverged
@@ -31,8 +32,9 @@ def run(
     """Carry out one run, or find it done. Same settings, same data, same encoder: the work is done once.
 
     A run that was interrupted goes on from its last epoch. `after_epoch` hears of every epoch's F1 on the source's dev
-    split, and may raise Stop: the run is then `stopped`, and goes on from there when it is asked for again. Where
-    another process carries the run out, wait for it, or (without `wait`) raise Held.
+    split, and may raise Stop: the run is then `stopped`, and goes on from its last epoch when it is asked for again, if
+    nobody deletes what there is of it. Where another process carries the run out, wait for it, or (without `wait`)
+    raise Held.
 
     Raises XnerError for what the user can mend, before training where it can be known by then. A loss that is no number
     gives a run in the state `diverged`; any other failure is recorded as `failed` and raised.
@@ -41,12 +43,21 @@ def run(
     store.probe()
     ready = plan.make(settings, execution, watch)
     with store.lock(ready.run_id, watch, wait):
-        before = store.find(ready.run_id)
+        before = found(store, ready)
         if before is not None and stands(before, ready):
             watch.note(f"already {before.state}: {store.folder(before.run_id)}")
             return before
         with device.memory_kept():
             return carry_out(ready, store, watch, before, after_epoch)
+
+
+def found(store: Store, ready: Plan) -> Run | None:
+    """What the store has of this run. XnerError where somebody has changed it."""
+    before = store.find(ready.run_id)
+    if before and numbers_of(before) is None and ready.execution.overwrite != "always":
+        path = store.folder(ready.run_id) / "run.json"
+        raise XnerError(f"{path}: its settings are not those that its id stands for; redo it with --overwrite always")
+    return before
 
 
 def stands(before: Run, ready: Plan) -> bool:

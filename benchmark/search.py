@@ -8,6 +8,7 @@ the labels of a target, has to be asked for by name, and is never zero-shot.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from xner_bench import plan, registry, studies, turns
@@ -91,9 +92,10 @@ def space_of(base: RunSettings, suite: Suite, given: Mapping[str, Sequence[Any]]
         raise XnerError(f"method {base.method!r} searches {unknown[0]!r}, and has no such field; mend its search_space")
     found: Space = {**(suite.search or usual), **own}
     found = {name: choices for name, choices in found.items() if name not in given}
-    found |= {name: tuple(values) for name, values in given.items() if len(values) > 1}
+    several = {name: tuple(dict.fromkeys(values)) for name, values in given.items()}
+    found |= {name: values for name, values in several.items() if len(values) > 1}
     for name, choices in found.items():
-        if name in given and name not in Training.model_fields:
+        if name in given:
             _check_values(base, name, choices, sizes)
     fields = {**method.model_fields, **Training.model_fields}
     return {name: of_kind(choices, plain(fields[name].annotation)[0]) for name, choices in found.items()}
@@ -107,11 +109,13 @@ def _sizes(base: RunSettings) -> Sizes:
 
 
 def _check_values(base: RunSettings, name: str, values: Any, sizes: Sizes) -> None:
-    """Let the method say now which values do not fit."""
+    """Say now which values do not fit: training's by their bounds, the method's by what it makes of them."""
     from xner_bench.tags import tag_names
 
     for value in values:
-        registry.make(base.method, {**base.options, name: value}).head(sizes, tag_names(base.types))
+        settings = with_values(base, {name: value})
+        if name not in Training.model_fields:
+            registry.make(base.method, settings.options).head(sizes, tag_names(base.types))
 
 
 def _check_objective(objective: str, pruner: str | None, ready: Plan) -> None:
@@ -142,15 +146,17 @@ def search(
     What earlier calls did is counted. Trials that failed are tried again, but for those that diverged.
     """
     deadline = None if timeout is None else time.time() + timeout
+    there = anywhere(execution)
+    shared = replace(study, folder=studies.folder(there.results, study.name))
     total = int(min(limit, study.definition.room))
     failures: list[Outcome] = []
     turns.reopen(study)
     while (left := turns.left(study, limit)) and not late(deadline):
-        begun = len(study.every())
-        job = (study.name, anywhere(execution), limit, retry, deadline)
+        begun = turns.begun(study)
+        job = (shared, there, limit, retry, deadline)
         jobs = [Job(f"trial {total - left + index + 1} of {total}", work, job) for index in range(left)]
         failures += [outcome for outcome in executor.carry_out(jobs, board) if outcome.error]
-        if len(study.every()) == begun:  # else a trial was killed, and its successor waits
+        if turns.begun(study) == begun:  # none can be; else one may have been killed, and is to be tried again
             break
     return failures
 

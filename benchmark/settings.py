@@ -61,6 +61,11 @@ class RunSettings(BaseModel):
         """The source and every target, each once."""
         return tuple(dict.fromkeys((self.source, *self.targets)))
 
+    @property
+    def zero_shot(self) -> bool:
+        """Whether no target's labels chose the settings. ORACLE apart, the scores of others are no zero-shot scores."""
+        return not self.chosen_on
+
 
 class Execution(BaseModel):
     """Where and how a run is carried out: not hashed. `device` and `subwords_at_once` round otherwise and draw other

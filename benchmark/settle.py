@@ -66,10 +66,10 @@ def settle(
             seed=own_seed if seed is None else seed,
             profiles=tuple(dict.fromkeys((*chosen.profiles, *profiles))),
             true_protocol=chosen.true_protocol,
-            chosen_on=tuple(sorted(key(catalogue, chosen, name) for name in chosen_on)),
+            chosen_on=tuple(sorted({key(catalogue, chosen, name) for name in chosen_on})),
         )
     except ValidationError as error:
-        raise XnerError("; ".join(_complaint(problem) for problem in error.errors())) from error
+        raise XnerError("; ".join(complaint(problem) for problem in error.errors())) from error
 
 
 def key(catalogue: Catalogue, suite: Suite, name: str) -> str:
@@ -93,7 +93,8 @@ def _harmonization(catalogue: Catalogue, suite: Suite, corpora: Iterable[str]) -
     return {dataset: suite.harmonization(catalogue.card(dataset)) for dataset in datasets}
 
 
-def _complaint(problem: Any) -> str:
+def complaint(problem: Any) -> str:
+    """What pydantic has against a value, in the words of the command line."""
     flag = "--" + str(problem["loc"][-1] if isinstance(problem["loc"][-1], str) else problem["loc"][-2]).replace(
         "_", "-"
     )

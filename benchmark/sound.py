@@ -1,4 +1,7 @@
-"""Whether a file of a store is whole, as far as can be told from the file alone. No torch, nothing is loaded."""
+"""Whether a file of a store is whole, as far as can be told from the file alone. No torch, nothing is loaded.
+
+PermissionError is raised as it is: whoever may not read a file cannot tell what is wrong with it.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ def read_table(path: Path, schema: Sequence[tuple[str, str]]) -> tuple[pa.Table 
     try:
         with path.open("rb") as stream:
             table = pq.ParquetFile(stream).read()
+    except PermissionError:
+        raise
     except (OSError, pa.ArrowException) as error:
         return None, " ".join(str(error).split())
     expected = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in schema])
@@ -35,6 +40,8 @@ def read_selection(path: Path) -> tuple[Any, str]:
         record = json.loads(path.read_bytes())
         dev = {int(epoch): dict(found) for epoch, found in record["dev"].items()}
         return (dev, {name: dict(answers) for name, answers in record["selection"].items()}), ""
+    except PermissionError:
+        raise
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         return None, f"no selection of checkpoints ({type(error).__name__}: {error})"
 
@@ -42,11 +49,13 @@ def read_selection(path: Path) -> tuple[Any, str]:
 def checkpoint_problem(folder: Path) -> str:
     """What is wrong with a transformers folder, as far as can be told without loading it."""
     weights = sorted(folder.glob("*.safetensors"))
-    if not weights or not (folder / "config.json").is_file():
+    if not (folder / "config.json").is_file() or not weights:
         return "no weights or no config.json"
     for path in (*weights, *sorted(folder.glob("*.json"))):
         try:
             _measure(path) if path.suffix == ".safetensors" else json.loads(path.read_bytes())
+        except PermissionError:
+            raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
             return f"{path.name} is damaged ({error})"
     return ""
@@ -72,6 +81,8 @@ def parquet_problem(path: Path) -> str:
 
     try:
         pq.read_table(path)
+    except PermissionError:
+        raise
     except (OSError, pa.ArrowException) as error:
         return " ".join(str(error).split())
     return ""

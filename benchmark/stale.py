@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from xner_bench import identity, registry
 from xner_bench.errors import XnerError
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from xner_bench.results import Run
     from xner_bench.survey import Unreadable
 
-Kind = Literal["interrupted", "suite", "method", "numbers", "schema", "damaged"]
-KINDS: tuple[Kind, ...] = ("damaged", "interrupted", "suite", "method", "numbers", "schema")  # the gravest first
+Kind = Literal["damaged", "misplaced", "interrupted", "suite", "method", "numbers", "schema"]
+KINDS: tuple[Kind, ...] = get_args(Kind)  # the gravest first
 
 
 class Stale(NamedTuple):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -25,6 +25,7 @@ from xner_bench import draws, files, space
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.results import cannot_write
 from xner_bench.settings import RunSettings, Training, digest
+from xner_bench.settle import complaint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1  # of study.json
 DEFINITION, JOURNAL = "study.json", "journal.jsonl"
+NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
+PLACE = ("encoder", "encoder_revision")  # where the encoder lies; which one it is, `inputs` says
 ZERO_SHOT, ORACLE = "source-dev", "oracle:"  # objectives; the first looks at no target, the others at one
 
 State = Literal["complete", "pruned", "failed", "running", "waiting"]
@@ -83,12 +86,15 @@ class Definition(BaseModel):
 
 
 def with_values(base: RunSettings, values: dict[str, Any]) -> RunSettings:
-    """Settings with other values for some fields of training and of the method."""
+    """Settings with other values for some fields of training and of the method; XnerError for values that cannot be."""
     training = {name: value for name, value in values.items() if name in Training.model_fields}
     options = {name: value for name, value in values.items() if name not in training}
     whole = base.model_dump()
     changed = {"training": {**whole["training"], **training}, "options": {**whole["options"], **options}}
-    return RunSettings.model_validate({**whole, **changed})
+    try:
+        return RunSettings.model_validate({**whole, **changed})
+    except ValidationError as error:
+        raise XnerError("; ".join(complaint(problem) for problem in error.errors())) from error
 
 
 class Trial(NamedTuple):
@@ -169,24 +175,30 @@ def _trial(latest: FrozenTrial) -> Trial:
 
 
 def usual_name(definition: Definition) -> str:
-    """What a study is called that nobody gave a name: the same for the same definition."""
-    return f"{definition.base.method}-{definition.base.suite}-{digest(definition.model_dump(mode='json'))[:8]}"
+    """What a study is called that nobody gave a name: the same for the same definition, wherever the encoder lies."""
+    known = definition.model_dump(mode="json", exclude={"base": set(PLACE)})
+    return f"{definition.base.method}-{definition.base.suite}-{digest(known)[:8]}"
 
 
 def create(results: Path, name: str, definition: Definition) -> Study:
-    """A study of this name: a new one, or the one that is there, which must be defined alike."""
-    folder = _folder(results, name)
-    with turn(folder):
-        if not (folder / DEFINITION).is_file():
+    """A study of this name: a new one, or the one that is there, which must be defined alike.
+
+    Its encoder is where `definition` has it: that may be another folder than it was.
+    """
+    place = folder(results, name)
+    with turn(place):
+        if not (place / DEFINITION).is_file():
             text = json.dumps(definition.model_dump(mode="json"), indent=1, ensure_ascii=False)  # in the fields' order
-            files.write_atomically(folder / DEFINITION, (text + "\n").encode())
+            files.write_atomically(place / DEFINITION, (text + "\n").encode())
     study = load(results, name)
     if different := list(_differences(definition, study.definition)):
         raise XnerError(
             f"study {name!r} is there already, with {'; '.join(different)}; "
             "choose another --study NAME, or ask for the same"
         )
-    return study
+    now = {name: getattr(definition.base, name) for name in PLACE}
+    base = study.definition.base.model_copy(update=now)
+    return replace(study, definition=study.definition.model_copy(update={"base": base}))
 
 
 @contextmanager
@@ -202,7 +214,7 @@ def turn(folder: Path) -> Iterator[None]:
 
 def load(results: Path, name: str) -> Study:
     """A study of the store; UnknownName where there is none of that name."""
-    path = _folder(results, name) / DEFINITION
+    path = folder(results, name) / DEFINITION
     if not path.is_file():
         raise UnknownName("study", name, names(results), f"in {results}")
     try:
@@ -222,11 +234,18 @@ def load(results: Path, name: str) -> Study:
 
 def names(results: Path) -> list[str]:
     """The studies of a store."""
-    return sorted(path.parent.name for path in (results / "studies").glob(f"*/{DEFINITION}"))
+    folders = (path.parent.name for path in (results / "studies").glob(f"*/{DEFINITION}"))
+    return sorted(name for name in folders if is_name(name))
 
 
-def _folder(results: Path, name: str) -> Path:
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", name, re.ASCII):
+def is_name(name: str) -> bool:
+    """Whether a study may be called so. A folder of another name is none: somebody moved it out of the way."""
+    return NAME.fullmatch(name) is not None
+
+
+def folder(results: Path, name: str) -> Path:
+    """Where a study of this name is kept."""
+    if not is_name(name):
         raise XnerError(f"{name!r} is no name for a study; take letters, digits, hyphens, dots and underscores")
     return results / "studies" / name
 
@@ -234,8 +253,9 @@ def _folder(results: Path, name: str) -> Path:
 def _differences(asked: Definition, there: Definition) -> Iterator[str]:
     """What another definition says otherwise: "sampler random instead of tpe"."""
     ours, theirs = _flat(asked.model_dump(mode="json")), _flat(there.model_dump(mode="json"))
+    moved = PLACE if asked.inputs == there.inputs else ()
     for field in dict.fromkeys((*ours, *theirs)):
-        if ours.get(field) != theirs.get(field):
+        if ours.get(field) != theirs.get(field) and field not in moved:
             if field == "inputs":
                 yield "another encoder or other data"
             else:

@@ -13,7 +13,7 @@ from xner_bench.results import Run, State, Store, read_run
 from xner_bench.settings import SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 # How far a run is: its state, where `started` says whether some process still carries it out.
@@ -43,9 +43,14 @@ class Records(NamedTuple):
 
 def read(store: Store) -> Records:
     """Every record of a store; one that vanishes meanwhile is left out."""
+    return read_all(paths(store))
+
+
+def read_all(listed: Iterable[Path]) -> Records:
+    """The records in some files."""
     runs: list[Run] = []
     unreadable: list[Unreadable] = []
-    for path in sorted((store.root / "runs").glob("*/run.json")):
+    for path in listed:
         try:
             runs.append(read_run(path))
         except FileNotFoundError:
@@ -53,6 +58,11 @@ def read(store: Store) -> Records:
         except (XnerError, OSError) as error:
             unreadable.append(_unreadable(path, str(error)))
     return Records(tuple(runs), tuple(unreadable))
+
+
+def paths(store: Store, pattern: str = "*") -> list[Path]:
+    """The records of a store, or those of the runs whose ids are such, by id."""
+    return sorted((store.root / "runs").glob(f"{pattern}/run.json"))
 
 
 def _unreadable(path: Path, error: str) -> Unreadable:
@@ -89,9 +99,15 @@ def phase(store: Store, run: Run) -> Phase:
     return "running" if store.held(run.run_id) else "interrupted"
 
 
+def took(run: Run) -> float:
+    """Seconds of a run; early records have those on dev twice."""
+    twice = run.seconds.get("dev", 0.0) if "training and dev" in run.seconds else 0.0
+    return sum(run.seconds.values()) - twice
+
+
 def find(store: Store, given: str) -> Run:
     """The run with this id, or with an id or a hash in it that begins so. XnerError where there are several or none."""
-    names = sorted(path.parent.name for path in (store.root / "runs").glob("*/run.json"))
+    names = [path.parent.name for path in paths(store)]
     near = [given] if given in names else [name for name in names if _begins(name, given)]
     if not near:
         raise UnknownName("run", given, names if len(names) <= 12 else _alike(names, given), f"in {store.root}")

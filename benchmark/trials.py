@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from typing import TYPE_CHECKING
 
-from xner_bench import studies, turns
+from xner_bench import turns
+from xner_bench.attempts import failure
 from xner_bench.results import Store
 from xner_bench.studies import ORACLE, ZERO_SHOT
 from xner_bench.watch import SILENT
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
 
 def work(
-    name: str, execution: Execution, limit: int, retry: int, deadline: float | None, *, watch: Watch = SILENT
+    study: Study, execution: Execution, limit: int, retry: int, deadline: float | None, *, watch: Watch = SILENT
 ) -> str | None:
     """Carry out one trial of a study, the next one; returns what came of it, or None where nothing is left to do."""
     if late(deadline):
         return None
-    study = studies.load(execution.results, name)
     with turns.take(study, limit) as trial:
         if trial is None:
             return None
@@ -37,7 +36,7 @@ def work(
         try:
             ended = _carry_out(study, trial, execution, deadline, watch)
         except Exception as error:
-            turns.fail(study, trial, f"{type(error).__name__}: {error}", retry=retry)
+            turns.fail(study, trial, str(failure(error).error), retry=retry)
             raise
         watch.note(f"{said}: {ended}")
         return ended
@@ -72,7 +71,8 @@ def _tell(study: Study, trial: Trial, done: Run, execution: Execution) -> str:
 
     store = Store(execution.results)
     if done.state == "stopped":
-        _free_space(store, done)
+        if not done.resumed or _tried_before(study, trial):  # else what it went on from is somebody else's work
+            _free_space(store, done)
         study.asked.tell(trial, state=TrialState.PRUNED)
         return "pruned"
     value = measure(store, done, study.definition.objective) if done.state == "done" else None
@@ -82,6 +82,12 @@ def _tell(study: Study, trial: Trial, done: Run, execution: Execution) -> str:
         return f"{done.state}, never the best"
     study.asked.tell(trial, value)
     return f"F1 {100 * value:.1f}"
+
+
+def _tried_before(study: Study, trial: Trial) -> bool:
+    """Whether an earlier trial had this draw, and was killed or interrupted."""
+    draw = trial.user_attrs["draw"]
+    return any(other.user_attrs["draw"] == draw for other in study.every()[: trial.number])
 
 
 class Look:
@@ -94,23 +100,28 @@ class Look:
         self.epochs = 0
         self.pruned = False
 
-    def __call__(self, epoch: int, f1: float | None) -> None:
+    def __call__(self, epoch: int, f1: float | None, further: bool) -> None:
+        """`further`: later epochs are there already, from another process, and to stop now would save nothing."""
         from xner_bench.stages import Stop
 
         self.epochs += 1
-        self.report(epoch, f1)
-        if epoch >= self.last:
+        behind = self.report(epoch, f1)
+        if further or epoch >= self.last:
             return
-        if self.trial.should_prune():
+        if behind:
             self.pruned = True
             raise Stop(f"pruned after epoch {epoch} by a search")
         if late(self.deadline):
             raise Stop("the time of a search is up")
 
-    def report(self, epoch: int, f1: float | None) -> None:
-        """Write down what an epoch scored, for the pruner and for people."""
+    def report(self, epoch: int, f1: float | None) -> bool:
+        """Write down what an epoch scored, for people and for the pruner; returns whether it would end the trial.
+
+        The pruner is asked every time, whatever becomes of its answer: Hyperband remembers what it was asked about.
+        """
         if f1 is not None and math.isfinite(f1):
             self.trial.report(f1, epoch)
+        return self.trial.should_prune()
 
 
 def measure(store: Store, done: Run, objective: str) -> float | None:
@@ -126,8 +137,8 @@ def measure(store: Store, done: Run, objective: str) -> float | None:
 
 def _dev_scores(store: Store, done: Run) -> DevScores:
     """What every epoch of a finished run scored on the dev splits."""
-    record = json.loads((store.folder(done.run_id) / "selection.json").read_bytes())
-    return {int(epoch): scores for epoch, scores in record["dev"].items()}
+    scores: DevScores = store.selection(done.run_id)["dev"]
+    return scores
 
 
 def _free_space(store: Store, stopped: Run) -> None:

@@ -56,6 +56,11 @@ def left(study: Study, limit: int) -> int:
     return waiting + max(0, int(min(limit, study.definition.room)) - len(latest))
 
 
+def begun(study: Study) -> int:
+    """How many trials have been taken so far, however they ended."""
+    return sum(trial.state.name != "WAITING" for trial in study.every())
+
+
 def reopen(study: Study) -> None:
     """Let draws that failed be tried again, but for those that would fail again: somebody has looked into it."""
     with turn(study.folder):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Grid:
+class GridStatus:
     """A grid that was begun."""
 
     name: str
@@ -27,7 +27,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Study:
+class StudyStatus:
     """A search, and how far it is."""
 
     name: str
@@ -41,29 +41,31 @@ class Study:
     problem: str = ""
 
 
-def grids(results: Path) -> list[Grid]:
+def grids(results: Path) -> list[GridStatus]:
     """The grids of a store, by id."""
-    return [_grid(path) for path in sorted((results / "grids").glob("[!.]*.json"))]
+    from xner_bench.drive import folder
+
+    return [_grid(path) for path in sorted(folder(results).glob("[!.]*.json"))]
 
 
-def _grid(path: Path) -> Grid:
+def _grid(path: Path) -> GridStatus:
     from xner_bench.drive import GridRecord
 
     try:
         record = GridRecord.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        return Grid(path.stem, problem=f"{path}: not the record of a grid ({str(error).splitlines()[0]})")
-    return Grid(path.stem, record.run_ids, record.command, record.asked, record.study)
+        return GridStatus(path.stem, problem=f"{path}: not the record of a grid ({str(error).splitlines()[0]})")
+    return GridStatus(path.stem, record.run_ids, record.command, record.asked, record.study)
 
 
-def studies(results: Path) -> list[Study]:
+def studies(results: Path) -> list[StudyStatus]:
     """The studies of a store, by name. Reads their journals, which takes Optuna."""
     from xner_bench.studies import names
 
     return [_study(results, name) for name in names(results)]
 
 
-def _study(results: Path, name: str) -> Study:
+def _study(results: Path, name: str) -> StudyStatus:
     from xner_bench.studies import JOURNAL, load
 
     try:
@@ -71,10 +73,10 @@ def _study(results: Path, name: str) -> Study:
         journal = study.folder / JOURNAL
         trials = study.trials() if journal.is_file() and b"\n" in journal.read_bytes() else []
     except (XnerError, OSError) as error:
-        return Study(name, problem=str(error))
+        return StudyStatus(name, problem=str(error))
     best = study.best() if trials else None
     run_ids = (trial.facts.get("run_id") for trial in trials)
-    return Study(
+    return StudyStatus(
         name,
         trials=dict(Counter(trial.state for trial in trials)),
         best=best.value if best else None,

@@ -229,17 +229,29 @@ def _aside(other_version: bool) -> Remedy | None:
 
 def _studies(folder: Path) -> Iterator[Finding]:
     """What is searched, and the journals of the trials; one without the other would mislead a new search."""
-    for path in sorted(folder.glob("[!.]*/study.json")):
-        try:
-            studies.load(folder.parent, path.parent.name)
-        except XnerError as error:
-            other = survey.other_schema(path, studies.SCHEMA) is not None
-            yield Finding("other version" if other else "damaged", path, _reason(error, path), None, _aside(other))
-    for path in sorted(folder.glob("[!.]*/journal.jsonl")):
-        torn, problem = undertakings.journal_problem(path)
-        if not (path.parent / "study.json").is_file():
-            problem = "a journal without study.json, which says what is searched"
-        if problem:
-            yield Finding("damaged", path, problem, remedy="set aside")
-        elif torn:
-            yield Finding("left over", path, "its last line is torn: whoever writes next cuts it off", remedy="mend")
+    for path in sorted(folder.glob("[!.]*")):
+        if studies.is_name(path.name):  # else somebody moved it out of the way
+            yield from _definition(path / studies.DEFINITION)
+            yield from _journal(path / studies.JOURNAL)
+
+
+def _definition(path: Path) -> Iterator[Finding]:
+    if not path.is_file():
+        return
+    try:
+        studies.load(path.parent.parent.parent, path.parent.name)
+    except XnerError as error:
+        other = survey.other_schema(path, studies.SCHEMA) is not None
+        yield Finding("other version" if other else "damaged", path, _reason(error, path), None, _aside(other))
+
+
+def _journal(path: Path) -> Iterator[Finding]:
+    if not path.is_file():
+        return
+    torn, problem = undertakings.journal_problem(path)
+    if not path.with_name(studies.DEFINITION).is_file():
+        problem = "a journal without study.json, which says what is searched"
+    if problem:
+        yield Finding("damaged", path, problem, remedy="set aside")
+    elif torn:
+        yield Finding("left over", path, "its last line is torn: whoever writes next cuts it off", remedy="mend")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from xner_bench.catalogue import Catalogue, Suite
     from xner_bench.results import Run, Store
+    from xner_bench.settings import RunSettings
     from xner_bench.watch import Watch
 
 _PROFILES = get_args(Profile)  # the sound default first
@@ -159,11 +160,14 @@ def _lines(entry: Entry, seeds: SeedScores, section: Section) -> list[Line]:
             run_ids=tuple(run.run_id for run in entry.runs),
             n_seeds=len(entry.runs),
             types=run.settings.types,
+            fingerprint=run.encoder.fingerprint,
+            data={(one.corpus, one.split): one.fingerprint for one in run.data},
+            chosen_on=run.settings.chosen_on,
             seeds={
                 (group.name, protocol): _seed_means(entry, seeds, group, protocol, profile)
                 for group in section.groups
                 for protocol in section.protocols
-                if not not_zero_shot(entry, protocol)
+                if not not_zero_shot(run.settings, protocol)
             },
         )
         for profile in sorted(profiles)
@@ -171,7 +175,7 @@ def _lines(entry: Entry, seeds: SeedScores, section: Section) -> list[Line]:
 
 
 def _row(entry: Entry, seeds: SeedScores, cell: Cell) -> Row:
-    if why := not_zero_shot(entry, cell.protocol):
+    if why := not_zero_shot(entry.run.settings, cell.protocol):
         return Row(None, reason=why)
     found = [every[cell] for every in seeds if cell in every]
     counts = micro([scored.counts for scored in found]) if found else None
@@ -188,14 +192,15 @@ def _reason(entry: Entry, seeds: SeedScores, cell: Cell) -> str:
     return scores.reason(without[0], cell) + part
 
 
-def not_zero_shot(entry: Entry, protocol: str) -> str:
-    """Why an entry has no zero-shot scores: a target's labels chose its settings."""
-    chosen_on = entry.run.settings.chosen_on
-    return f"not zero-shot: chosen by labels of {', '.join(chosen_on)}" if chosen_on and protocol != ORACLE else ""
+def not_zero_shot(settings: RunSettings, protocol: str) -> str:
+    """Why runs with these settings have no zero-shot scores: a target's labels chose them."""
+    if settings.zero_shot or protocol == ORACLE:
+        return ""
+    return f"not zero-shot: chosen by labels of {', '.join(settings.chosen_on)}"
 
 
 def _mean(entry: Entry, seeds: SeedScores, group: Group, protocol: str, profile: str) -> Mean:
-    if not_zero_shot(entry, protocol):
+    if not_zero_shot(entry.run.settings, protocol):
         return Mean(None, 0, len(group.corpora))
     per_seed = [scores_of(found, group.corpora, protocol, profile) for found in seeds]
     scored = sum(None not in values for values in zip(*per_seed, strict=True))

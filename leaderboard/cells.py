@@ -46,6 +46,11 @@ def mean_text(value: Stat | None) -> str:
     return f"{value.mean:.1f}" if value.std is None else f"{value.mean:.1f} ± {value.std:.1f}"
 
 
+def percent_text(share: float | None) -> str:
+    """A score from 0 to 1 as `57.3`, or a dash."""
+    return NONE if share is None else f"{100 * share:.1f}"
+
+
 def group_text(value: Stat | None, scored: int, size: int) -> str:
     """A group's mean with the number of seeds, or how many of its targets have a score."""
     return f"{scored}/{size}" if value is None else f"{mean_text(value)} ({value.n})"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from xner_bench.leaderboard.lines import Line, Section
 
 BASELINE = "standard"
+ALIKE = ("encoder", "fingerprint", "training", "types", "chosen_on")  # what a line shares with its baseline
 ABOUT = (
     "+1.2 ± 0.5 (3) is the mean ± sample standard deviation of the differences of three seeds that both entries have, "
     "in points of F1."
@@ -40,14 +41,21 @@ def pairs(section: Section, profile: str) -> list[Pair]:
 
 
 def _alike(line: Line, baseline: Line) -> bool:
-    """Trained in the same way from the same encoder."""
-    return (line.encoder, line.training, line.types) == (baseline.encoder, baseline.training, baseline.types)
+    """Trained in the same way from the same encoder, on the same data as far as both read it."""
+    if any(line.data[part] != baseline.data[part] for part in line.data.keys() & baseline.data.keys()):
+        return False
+    return all(getattr(line, name) == getattr(baseline, name) for name in ALIKE)
+
+
+def several(found: Sequence[Pair]) -> bool:
+    """Whether a table must say in each row which baseline it is about."""
+    return len({pair.baseline.label for pair in found}) > 1
 
 
 def heading(found: Sequence[Pair]) -> str:
     """What a table of differences is called: of one baseline by its label, of several by their method."""
-    labels = {pair.baseline.label for pair in found}
-    return f"Difference from {labels.pop() if len(labels) == 1 else f'{BASELINE}, trained in the same way'}"
+    baseline = f"{BASELINE}, trained in the same way" if several(found) else found[0].baseline.label
+    return f"Difference from {baseline}"
 
 
 def cell(pair: Pair, group: str, protocol: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from xner_bench.catalogue import Suite
     from xner_bench.results import Run
+    from xner_bench.settings import RunSettings
 
 _SHORT = {
     "batch_size": "batch",
@@ -89,7 +90,7 @@ def _grouped(runs: Iterable[Run]) -> list[tuple[Run, ...]]:
 def _labels(runs: Sequence[Run], suite: Suite) -> dict[str, str]:
     """entry id -> label: method and options, and of the other settings only those that tell entries apart."""
     varying = _varying_options(runs)
-    labels = {run.entry_id: own_label(run, varying[run.settings.method]) for run in runs}
+    labels = {run.entry_id: own_label(run.settings, varying[run.settings.method]) for run in runs}
     for aspect in _aspects(suite):
         for same in _collisions(runs, labels):
             texts = {run.entry_id: aspect(run) for run in same}
@@ -105,30 +106,26 @@ def _collisions(runs: Sequence[Run], labels: Mapping[str, str]) -> list[list[Run
     return [group for group in same.values() if len(group) > 1]
 
 
-def own_label(run: Run, varying: Collection[str] = ()) -> str:
+def own_label(settings: RunSettings, varying: Collection[str] = ()) -> str:
+    """The method and its options, and by whose labels they were chosen."""
+    chosen = "" if settings.zero_shot else f", chosen on {' '.join(map(plain, settings.chosen_on))}"
+    return method_label(settings, varying) + chosen
+
+
+def method_label(settings: RunSettings, varying: Collection[str] = ()) -> str:
     """`slicer h=8`: numbers always, words and switches where they vary or are not the method's default."""
-    usual = _defaults(run.settings.method)
-    options = sorted(run.settings.options.items(), key=lambda item: (not _is_number(item[1]), item[0]))
+    usual = registry.defaults(settings.method)  # none where it is not installed here, so that all are shown
+    options = sorted(settings.options.items(), key=lambda item: (not _is_number(item[1]), item[0]))
     shown = [
         f"{plain(name)}={setting(value)}"
         for name, value in options
         if name in varying or name not in usual or usual[name] != value or _is_number(value)
     ]
-    chosen = f", chosen on {' '.join(map(plain, run.settings.chosen_on))}" if run.settings.chosen_on else ""
-    return " ".join((plain(run.settings.method), *shown)) + chosen
+    return " ".join((plain(settings.method), *shown))
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _defaults(method: str) -> dict[str, Any]:
-    """Defaults of a method's options; none where it is not installed here, so that all are shown."""
-    try:
-        fields = registry.load(method).model_fields
-    except XnerError:
-        return {}
-    return {name: field.get_default() for name, field in fields.items() if not field.is_required()}
 
 
 def _varying_options(runs: Iterable[Run]) -> dict[str, set[str]]:

@@ -55,6 +55,9 @@ class Line:
     n_seeds: int | None = None
     published: bool = False
     types: tuple[str, ...] = ()
+    fingerprint: str = ""  # of the encoder
+    data: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (corpus, split) -> fingerprint
+    chosen_on: tuple[str, ...] = ()
     seeds: Mapping[tuple[str, str], Mapping[int, float]] = field(
         default_factory=dict
     )  # (group, protocol) -> seed -> mean

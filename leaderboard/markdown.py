@@ -99,15 +99,17 @@ def _differences(section: Section, profile: str) -> list[str]:
     if not found:
         return []
     columns = [(group.name, title, protocol) for group in section.groups for title, protocol in legend.shown(section)]
-    header = [*_NAMES, *(f"{escape(name)}, {title}" for name, title, _ in columns)]
+    against = differences.several(found)
+    names = (*_NAMES, *["Against"] * against)
+    header = [*names, *(f"{escape(name)}, {title}" for name, title, _ in columns)]
     rows = [
         [
-            *_names(pair.line, ()),
+            *(*_names(pair.line, ()), *[escape(pair.baseline.label)] * against),
             *(differences.cell(pair, name, protocol) for name, _, protocol in columns),
         ]
         for pair in found
     ]
-    return [f"{escape(differences.heading(found))}. {escape(differences.ABOUT)}", _grid(header, rows, len(_NAMES))]
+    return [f"{escape(differences.heading(found))}. {escape(differences.ABOUT)}", _grid(header, rows, len(names))]
 
 
 _NAMES = ("Entry", "Encoder")

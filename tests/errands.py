@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from xner_bench.errors import XnerError
 from xner_bench.jobs import Job
+from xner_bench.results import Held
 from xner_bench.watch import SILENT, Watch
 
 if TYPE_CHECKING:
@@ -57,6 +58,19 @@ def once_bad(marker: Path, number: int, watch: Watch = SILENT) -> str:
         os.kill(os.getpid(), number)
         time.sleep(60)
     raise XnerError("bad the first time")
+
+
+def held_once(marker: Path, watch: Watch = SILENT) -> str:
+    """Somebody else does it when it is tried first."""
+    if marker.exists():
+        return "well"
+    marker.touch()
+    raise Held("another process carries it out")
+
+
+def typed(watch: Watch = SILENT) -> list[str]:
+    """The command that a job finds itself in."""
+    return sys.argv
 
 
 def leave(status: int, watch: Watch = SILENT) -> None:

@@ -307,7 +307,7 @@ def test_an_interrupted_run_ends_tidily(small: Small, tmp_path: Path) -> None:
     answer = worlds.end(process)
     assert answer.status == 130
     assert answer.out == ""
-    assert answer.err.strip() == "xner-bench: interrupted; the same command does it again"
+    assert answer.err.strip() == "xner-bench: interrupted; the same command goes on with what is missing"
     (folder,) = (path for path in runs.iterdir() if path.is_dir())
     assert sorted(path.name for path in folder.iterdir()) == ["epochs", "run.json"]
     assert json.loads((folder / "run.json").read_text("utf-8"))["state"] == "started"

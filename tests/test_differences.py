@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import statistics
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +77,32 @@ def test_only_what_was_trained_in_the_same_way_is_compared(bench: Bench) -> None
     (pair,) = pairs(bench)
     assert (pair.line.training["lr"], pair.baseline.training["lr"]) == (2e-5, 2e-5)
     assert pair.line.encoder == pair.baseline.encoder
+
+
+def test_other_data_or_another_choice_of_settings_is_no_baseline(bench: Bench) -> None:
+    bench.add(data="1")
+    bench.add("slicer", options=SLICER, data="2")
+    bench.add("slicer", options=SLICER, data="1", chosen_on=("two:ba",))
+    assert not pairs(bench)
+    bench.add("slicer", options=SLICER, data="1", targets=("two:ba", "two:bb"))  # of the same data as far as it goes
+    (pair,) = pairs(bench)
+    assert pair.line.label == "slicer h=8, 2 targets"
+    other = replace(pair.line, fingerprint="0" * 64)  # weights that have been changed in their folder
+    assert not differences.pairs(replace(section(bench), lines=(pair.baseline, other)), "word-strict")
+
+
+def test_each_row_says_which_of_several_baselines_it_is_about(bench: Bench) -> None:
+    for lr in (1e-5, 2e-5):
+        bench.add(training={"lr": lr})
+        bench.add("slicer", options=SLICER, training={"lr": lr})
+    assert {pair.baseline.label for pair in pairs(bench)} == {"standard, lr 1e-5", "standard, lr 2e-5"}
+    page = markdown.leaderboard([section(bench)])
+    assert "| Entry | Encoder | Against |" in page
+    console = Console(file=io.StringIO(), width=300)
+    tables.board(console, [section(bench)], bench.catalogue)
+    table = console.file.getvalue().partition("Difference from")[2]  # type: ignore[attr-defined]
+    for lr in ("1e-5", "2e-5"):
+        assert re.search(rf"slicer h=8, lr {lr} +standard, lr {lr}", table)
 
 
 def test_seeds_without_all_scores_are_left_out(bench: Bench) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,29 @@ def test_a_failed_job_is_tried_again_as_often_as_asked(workers: int, tmp_path: P
     assert (second.error, second.attempts) == ("seed is wrong; mend it", 3)
     assert ("started", 1, 3) in board.calls
     assert board.watches[0].events == [("note", "failed: bad the first time; tried again (1 of 2)")]
+
+
+def test_what_somebody_else_does_comes_last_and_is_no_failure(workers: int, tmp_path: Path) -> None:
+    board = Remembering()
+    given = [
+        Job("held", errands.held_once, (tmp_path / "seen",)),
+        Job("busy", errands.square, (7,), partial(busy_once, tmp_path / "looked")),
+        *jobs(errands.square, [(n,) for n in range(2)]),
+    ]
+    outcomes = every(executors.choose(workers=workers), given, board)
+    assert [(one.value, one.attempts) for one in outcomes] == [("well", 1), (49, 1), (0, 1), (1, 1)]
+    ended = [call[1] for call in board.calls if call[0] == "ended"]
+    assert set(ended[:2]) == {2, 3}
+    assert ("note", "another command is at it; it comes last") in board.watches[0].events
+    assert ("started", 1, 1) in board.calls
+
+
+def busy_once(marker: Path) -> bool:
+    """Whether nobody has asked before."""
+    if marker.exists():
+        return False
+    marker.touch()
+    return True
 
 
 def test_workers_live_through_many_jobs_and_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

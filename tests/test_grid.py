@@ -7,19 +7,23 @@ import shlex
 import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import pytest
 import small as worlds
+from errands import Remembering
+from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from small import call
 
 from xner_bench import catalogue, drive, grid, gridfile, plan, remembered, yamlfile
-from xner_bench.cli import board
+from xner_bench.cli import again, board
+from xner_bench.cli.again import Where
 from xner_bench.cli.options import options_of
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.executors import InSequence
@@ -33,6 +37,7 @@ from xner_bench.watch import SILENT
 if TYPE_CHECKING:
     from small import Small
 
+    from xner_bench.jobs import Outcome
     from xner_bench.settings import RunSettings
 
 KNOWN = catalogue.load()
@@ -539,11 +544,11 @@ def test_a_second_plan_of_the_default_suite_takes_no_time(tmp_path: Path) -> Non
     assert min(seconds) < 0.1, seconds
 
 
-def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
+def test_a_file_that_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "SETTLED", 0.0)  # as if nothing had been written for a while
     small = worlds.build(tmp_path)
     execution, one = small.execution(tmp_path / "r"), small.settings()
     path = small.data / "villages" / "sw" / "test.conll"
-    long_ago(small.folder)
     first = plan.make(one, execution, SILENT)
     assert (
         plan.make(one, execution, SILENT).sealed[plan.Part("villages:sw", "test")]
@@ -563,27 +568,23 @@ def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
 
 
 def test_what_was_written_a_moment_ago_is_not_relied_on(tmp_path: Path) -> None:
-    """It may change again within one tick of the file system's clock."""
+    """It may change again within one tick of the file system's clock; the time of a copy is its original's."""
     small = worlds.build(tmp_path)
+    for path in small.folder.rglob("*"):
+        os.utime(path, (time.time() - 60,) * 2)
     execution, one, part = small.execution(tmp_path / "r"), small.settings(), plan.Part("villages:sw", "test")
     first = plan.make(one, execution, SILENT)
     assert plan.make(one, execution, SILENT).sealed[part] is not first.sealed[part]
 
 
-def test_what_no_plan_used_for_a_while_is_forgotten(tmp_path: Path) -> None:
+def test_what_no_plan_used_for_a_while_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "SETTLED", 0.0)
     small = worlds.build(tmp_path)
     execution, part = small.execution(tmp_path / "r"), plan.Part("villages:no", "test")
-    long_ago(small.folder)
     first = plan.make(small.settings(), execution, SILENT)
     for _ in range(remembered.KEPT + 1):
         plan.make(small.settings(targets=["sw"]), execution, SILENT)
     assert plan.make(small.settings(), execution, SILENT).sealed[part] is not first.sealed[part]
-
-
-def long_ago(folder: Path) -> None:
-    """As if nothing in a folder had been written for a minute."""
-    for path in folder.rglob("*"):
-        os.utime(path, (time.time() - 60,) * 2)
 
 
 # Without the command line.
@@ -625,6 +626,89 @@ def test_places_are_named_for_anywhere(small: Small, tmp_path: Path, monkeypatch
     assert drive.encoder_anywhere(near).encoder == str(small.encoder)
     mini = small.settings(encoder="mini")
     assert drive.encoder_anywhere(mini) == mini
+
+
+def test_a_run_that_another_command_has_under_way_comes_last(small: Small, tmp_path: Path) -> None:
+    execution, store = small.execution(tmp_path), Store(tmp_path)
+    store.probe()
+    planned = drive.look([small.settings(epochs=1, seed=seed) for seed in (1, 2)], execution)
+    lock = FileLock(store.lock_path(planned[0].run_id))
+    lock.acquire()
+
+    class Releasing(Remembering):
+        def ended(self, outcome: Outcome) -> None:
+            super().ended(outcome)
+            lock.release()
+
+    board = Releasing()
+    outcomes = drive.carry_out(planned, execution, InSequence(), board)
+    assert [call for call in board.calls if call[0] == "started"] == [("started", 1, 1), ("started", 0, 1)]
+    assert [(one.error, one.attempts, one.value.state) for one in outcomes] == [(None, 1, "done")] * 2
+    assert board.watches[0].events[0] == ("note", "another command is at it; it comes last")
+
+
+def test_a_grid_is_known_by_the_ids_that_its_runs_got(small: Small, done: Path, tmp_path: Path) -> None:
+    """Other hardware computes in another arithmetic, and that is another run than was planned."""
+    execution = small.execution(Path(shutil.copytree(done, tmp_path / "results")))
+    (real,) = drive.look([small.settings(epochs=1)], execution)
+    planned = [replace(real, run_id="standard-small-s42-0", entry_id="standard-small-0", stands=False)]
+    outcomes = drive.carry_out(planned, execution, InSequence(), board.board(quiet=True))
+    (found,) = drive.as_done(planned, outcomes)
+    assert (found.run_id, found.entry_id) == (real.run_id, real.entry_id)
+    assert drive.as_done(planned, [replace(outcomes[0], value=None, error="bad")]) == planned
+
+
+def test_a_grid_may_be_looked_at_where_it_is_carried_out(small: Small, done: Path) -> None:
+    every, execution = [small.settings(epochs=1)], small.execution(done)
+    assert drive.look_there(every, execution, InSequence()) == drive.look(every, execution)
+    lost = small.execution(done, data_root=done / "nowhere")
+    with pytest.raises(XnerError, match="nowhere is no folder"):
+        drive.look_there(every, lost, InSequence())
+
+
+def test_labels_have_every_number() -> None:
+    every = [settle(KNOWN, "quick", "slicer", options={"h": 1}, seed=seed) for seed in (1, 2)]
+    assert drive.labels(every) == ["slicer h=1"] * 2
+
+
+# What a target's labels chose is not zero-shot, and every command and table says so.
+
+
+def test_a_run_whose_settings_a_target_chose_is_marked_for_ever(small: Small, tmp_path: Path) -> None:
+    answer = call(*small.argv(tmp_path, "--epochs", 1, "--chosen-on", "sw"))
+    assert answer.status == 0, answer.err
+    assert "TRUE is left out; not zero-shot: chosen by labels of villages:sw" in answer.out
+    assert "TRUE (last)" not in " ".join(answer.out.split())
+    assert "--chosen-on villages:sw" in answer.out.partition("next:")[2]
+    (run,) = Store(tmp_path).runs()
+    assert not run.settings.zero_shot
+    shown = call("runs", "--results", tmp_path, "show", run.run_id, "--catalogue", small.catalogue).out
+    assert "chosen on: villages:sw: not zero-shot" in shown
+    where = Where(tmp_path, (small.catalogue,), catalogue.load([small.catalogue]))
+    words = shlex.split(again.command(run, where, "--data-root", str(small.data), "--device", "cpu", "--dry-run"))
+    assert f"{run.run_id} (done already)" in call(*words[1:]).out
+    bare = shlex.split(shlex.join(words).replace("--chosen-on villages:sw ", ""))
+    assert run.run_id not in call(*bare[1:]).out
+
+
+def test_a_grid_whose_settings_a_target_chose_shows_oracle_scores(small: Small, tmp_path: Path) -> None:
+    path = tmp_path / "grid.yaml"
+    path.write_text("suite: small\nmethod: standard\nepochs: 1\nseeds: 1-2\nchosen_on: 'no'\n", "utf-8")
+    where = small.argv(tmp_path)[5:]
+    argv = ("run", "--grid", path, *where, "--chosen-on", "villages:sw")
+    said = "not zero-shot: chosen by labels of villages:no, villages:sw"
+    assert said in call(*argv, "--dry-run").out
+    assert "chosen_on: [no, villages:sw]\n" in call(*argv, "--dry-run", "--as-yaml").out, "no flag takes it back"
+    answer = call(*argv)
+    assert answer.status == 0, answer.err
+    assert f"F1 in percent, ORACLE; {said}" in answer.out
+    assert "TRUE" not in answer.out
+
+
+def test_flags_for_ray_are_complained_of_with_one_run_too(small: Small, tmp_path: Path) -> None:
+    answer = call(*small.argv(tmp_path, "--ray-address", "10.0.0.1:6379"))
+    assert (answer.status, answer.err.count("\n")) == (2, 1)
+    assert "--ray-address 10.0.0.1:6379 is for Ray; give --executor ray" in answer.err
 
 
 def test_grids_are_written_down(tmp_path: Path, small: Small) -> None:

@@ -16,7 +16,7 @@ import pytest
 import small as worlds
 from errands import Recorded, Remembering, alive, jobs, within
 
-from xner_bench import executors
+from xner_bench import executors, on_ray
 from xner_bench.errors import XnerError
 from xner_bench.executors import InSequence
 from xner_bench.jobs import Job
@@ -97,6 +97,33 @@ def test_jobs_go_to_both_nodes_and_find_the_folder_of_the_command(
     assert board.calls[0] == ("begin", 6)
     assert board.calls[-1] == ("end",)
     assert sorted(call[1] for call in board.calls if call[0] == "ended") == list(range(6))
+
+
+@needs_ray
+def test_runs_know_the_command_that_was_typed(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/bin/xner-bench", "run", "--data-root", "pool"])
+    (outcome,) = every(nodes, jobs(errands.typed, [()]))
+    assert outcome.value == ["/bin/xner-bench", "run", "--data-root", "pool"]
+
+
+@needs_ray
+def test_what_somebody_else_does_comes_last(nodes: Nodes, tmp_path: Path) -> None:
+    (outcome,) = every(nodes, jobs(errands.held_once, [(tmp_path / "seen",)]))
+    assert (outcome.value, outcome.attempts) == ("well", 1)
+
+
+@pytest.mark.parametrize(
+    ("device", "has", "gpus"),
+    [
+        ("auto", {"CPU": 8.0}, 0),
+        ("auto", {"GPU": 2.0}, 1),
+        ("cpu", {"GPU": 2.0}, 0),
+        ("cuda", {}, 1),
+        ("cuda:0", {}, 1),
+    ],
+)
+def test_a_job_that_may_take_a_gpu_asks_for_one(device: str, has: dict[str, float], gpus: float) -> None:
+    assert on_ray.gpus_by_default(device, has) == gpus
 
 
 @needs_ray

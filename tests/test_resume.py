@@ -350,3 +350,14 @@ def test_a_kill_within_the_writing_of_a_checkpoint_costs_nothing(
     assert again[1] == ""
     same(only(tmp_path), straight)
     shutil.rmtree(tmp_path)
+
+
+def test_a_record_that_somebody_changed_is_not_taken_for_the_run(small: Small, straight: Path, tmp_path: Path) -> None:
+    shutil.copytree(straight.parents[1], tmp_path / "results")
+    path = only(tmp_path / "results") / "run.json"
+    path.write_text(path.read_text("utf-8").replace('"lr": 0.01', '"lr": 0.02'), "utf-8")
+    answer = call(*argv(small, tmp_path / "results"))
+    assert (answer.status, answer.out) == (2, "")
+    assert f"{path}: its settings are not those that its id stands for" in answer.err
+    assert call(*argv(small, tmp_path / "results"), "--overwrite", "always").status == 0
+    same(only(tmp_path / "results"), straight)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -22,6 +23,7 @@ from xner_bench.method import Sizes
 from xner_bench.results import Store
 from xner_bench.run import objective, run
 from xner_bench.space import Range
+from xner_bench.stages import Stop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +75,12 @@ def test_a_search_from_the_first_trial_to_the_winners_runs(world: worlds.Small, 
     again = call(*command)  # nothing is left to be done
     assert (again.status, again.out, times(tmp_path)) == (0, first.out, before)
     assert search.winner(tmp_path, "s").training.lr == best.drawn["lr"]
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(world.encoder, elsewhere)
+    moved = call(*(str(elsewhere) if word == str(world.encoder) else word for word in command))
+    assert (moved.status, times(tmp_path)) == (0, before)
+    assert f" --encoder {elsewhere}" in moved.out
+    assert "--encoder" not in first.out  # where it was, the study knows
     won = call(*world.argv(tmp_path, "--from-study", "s", "--seeds", "42,43", method="slicer"))
     assert won.status == 0, won.err
     assert len(times(tmp_path)) == len(before) + 1  # seed 42 was the trial's
@@ -150,6 +158,9 @@ def test_what_is_given_is_fixed_and_a_list_is_chosen_from(world: worlds.Small, t
     assert not wide["dropout"].whole  # type: ignore[union-attr]
     for wrong, message in (
         (("--h", "5,8"), "--h 5 does not divide the hidden size 32"),
+        (("--batch-size", "16,0"), "--batch-size: Input should be greater than or equal to 1 (got 0)"),
+        (("--h", "2,4", "--dropout", "0.1,0.2,1.5"), "--dropout: Input should be less than 1 (got 1.5)"),
+        (("--h", 8, "--lr", "1e-2,1e-2"), "nothing is left to search for 'slicer'"),
         (("--h", 8, "--lr", "1e-2"), "nothing is left to search for 'slicer'"),
         (("--seeds", "42,43"), "a search has one seed, not 42, 43; give --seed one value"),
         (("--objective", "best"), "--objective 'best' is neither source-dev nor oracle:DATASET:LANGUAGE"),
@@ -192,6 +203,19 @@ def test_what_lags_behind_is_pruned_and_leaves_no_weights(world: worlds.Small, t
     folder = Store(tmp_path).folder(slow.facts["run_id"])
     assert Store(tmp_path).run(folder.name).state == "stopped"
     assert not (folder / "epochs").exists()
+
+    run(world.settings("slicer", options={"h": 4}, lr=2e-7), world.execution(tmp_path), after_epoch=stop_after_3)
+    grid = (*grid[:-3], ",".join(map(str, (*rates[:-1], 2e-7))), *grid[-2:])
+    done = call(*argv(world, tmp_path, "--study", "t", *grid))  # the others are found done
+    assert done.status == 0, done.err
+    began = next(trial for trial in studies.load(tmp_path, "t").trials() if trial.drawn["lr"] == 2e-7)
+    assert (began.state, len(began.epochs)) == ("pruned", 3)
+    assert list((Store(tmp_path).folder(began.facts["run_id"]) / "epochs").iterdir())  # it was not this search's
+
+
+def stop_after_3(epoch: int, f1: float | None, further: bool) -> None:
+    if epoch == 3:
+        raise Stop("somebody ended it")
 
 
 def test_a_search_ends_when_its_time_is_up_and_goes_on_later(world: worlds.Small, tmp_path: Path) -> None:
@@ -242,11 +266,12 @@ def test_a_failing_trial_is_tried_again_and_said(world: worlds.Small, tmp_path: 
     assert len(failures) == 2
     assert "cannot write" in str(failures[0].error)
     assert [trial.state for trial in study.trials()] == ["failed", "failed"]
+    assert [trial.error for trial in study.trials()] == [failure.error for failure in failures]
     (tmp_path / "runs").unlink()
     assert search.search(study, execution, choose(), board, limit=2) == []
     assert [trial.state for trial in study.trials()] == ["complete"] * 2
-    assert trials.work("s", execution, 2, 0, None) is None
-    assert trials.work("s", execution, 9, 0, time.time() - 1) is None
+    assert trials.work(study, execution, 2, 0, None) is None
+    assert trials.work(study, execution, 9, 0, time.time() - 1) is None
 
 
 def test_suites_and_methods_say_what_is_searched() -> None:

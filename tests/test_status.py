@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from errands import Recorded
 from hypothesis import given
 from hypothesis import strategies as st
 from stores import SLICER, Filled
 
+import xner_bench
 from xner_bench import compare, pick, stale, survey, undertakings
 from xner_bench.cli import leaderboard as boards
 from xner_bench.cli import runs as listing
@@ -436,15 +439,39 @@ def _other(path: tuple[Any, ...], value: Any) -> Any:
     return value + 1 if isinstance(value, int) else value / 2 if isinstance(value, float) else f"{value}x"
 
 
+def test_scores_of_a_notebook_go_on_after_a_damaged_record(bench: Filled) -> None:
+    first, second = bench.complete(seed=1), bench.complete(seed=2)
+    (bench.store.folder(first.run_id) / "run.json").write_text("{")
+    watch = Recorded()
+    rows = xner_bench.scores(bench.store.root, watch=watch).to_pylist()
+    assert {row["run_id"] for row in rows} == {second.run_id}
+    ((_, said),) = watch.events
+    assert said.startswith("left out: ")
+
+
+def test_a_store_that_may_only_be_read_has_a_status(bench: Filled) -> None:
+    run = bench.complete(state="started")
+    lock = bench.store.lock_path(run.run_id)
+    shutil.copy(shutil.which("sleep") or "sleep", lock)
+    lock.chmod(0o755)
+    with subprocess.Popen([lock, "60"]) as running:  # a program that runs cannot be written, not even by root
+        try:
+            assert survey.phase(bench.store, run) == "interrupted"
+            assert "1 interrupted" in status(bench).out
+        finally:
+            running.kill()
+
+
 def test_the_command_that_does_a_run_again_has_what_is_unusual_and_no_more(bench: Filled, tmp_path: Path) -> None:
     where = Where(bench.store.root, (), bench.catalogue)
-    typed = ["xner-bench", "run", "--data-root=/da ta", "--catalogue", "/cards", "--seed", "1"]
+    typed = ["xner-bench", "run", "--data-root=/da ta", "--catalogue", "/cards", "--seed", "1", "--device", "cuda:1"]
     run = bench.complete(
         "slicer",
         seed=7,
         options={**SLICER, "h": 2},
         training={"lr": 3e-5, "clip": 1.0},
         profiles=("word-strict", "word-lenient"),
+        chosen_on=("two:ba", "two:bb"),
         provenance={"command": typed},
         checkpoint_kept=True,
     )
@@ -458,9 +485,11 @@ def test_the_command_that_does_a_run_again_has_what_is_unusual_and_no_more(bench
         "lr 3e-05",
         "clip 1.0",
         "profile word-lenient",
+        "chosen-on two:ba,two:bb",
         "keep-checkpoint",
         "data-root '/da ta'",
         "catalogue /cards",
+        "device cuda:1",
         f"results {bench.store.root}",
     ]
     assert "/cards" not in command(run, Where(bench.store.root, (tmp_path,), bench.catalogue))

@@ -206,6 +206,18 @@ def test_no_settings_are_drawn_twice_and_a_finite_space_ends(tmp_path: Path) -> 
         assert turns.left(study, 9) == 0
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_a_range_with_few_numbers_in_it_ends_too(tmp_path: Path, sampler: str) -> None:
+    few = {"lr": Range(low=1e-4, high=1.02e-4)}
+    study = searching.create(tmp_path, space=few, sampler=sampler)
+    for found in range(4):
+        with turns.take(study, 9) as trial:
+            assert (trial is None) == (found == 3)
+            if trial:
+                study.asked.tell(trial, 0.5)
+    assert sorted(trial.drawn["lr"] for trial in study.trials()) == [1e-4, 1.01e-4, 1.02e-4]
+
+
 def test_a_grid_tries_its_points_in_an_order_of_its_seed(tmp_path: Path) -> None:
     study = searching.create(
         tmp_path, sampler="grid", space={**searching.SPACE, "lr": Range(low=1e-5, high=1e-3, log=True)}
@@ -257,6 +269,9 @@ def test_a_study_is_only_gone_on_with_if_it_is_the_same(tmp_path: Path) -> None:
 
 def test_names_of_studies_are_checked(tmp_path: Path) -> None:
     searching.create(tmp_path)
+    assert studies.names(tmp_path) == ["widths"]
+    searching.create(tmp_path, "old")
+    (tmp_path / "studies" / "old").rename(tmp_path / "studies" / "widths~old")
     assert studies.names(tmp_path) == ["widths"]
     with pytest.raises(UnknownName, match="no study is called 'width'; did you mean 'widths'"):
         studies.load(tmp_path, "width")

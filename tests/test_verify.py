@@ -384,6 +384,17 @@ def test_grids_studies_and_the_leaderboard_are_looked_at(bench: Filled, run: Run
     assert grave(bench) == []
 
 
+def test_a_study_that_somebody_moved_out_of_the_way_is_left_alone(bench: Filled, run: Run) -> None:
+    old = bench.store.root / "studies" / "one~old"
+    old.mkdir(parents=True)
+    (old / "study.json").write_text("{")
+    (old / "journal.jsonl").write_text("no line")
+    before = files(bench)
+    assert found(bench) == []
+    assert list(repair.mend(bench.store)) == []
+    assert files(bench) == before
+
+
 def test_a_torn_journal_is_cut_after_its_last_line(bench: Filled, run: Run) -> None:
     torn, problem = b'{"a": 1}\n{"b": 2}\n{"c"', b'{"a": 1}\n{"b\n{"c": 3}\n'
     folder = bench.store.root / "studies" / "one"

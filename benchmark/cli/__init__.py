@@ -61,14 +61,18 @@ def cli() -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run a command line and exit: 0 done, 2 something to mend (one line says what), 130 interrupted, 1 a bug."""
+    """Run a command line and exit: 0 done, 2 something to mend (one line says what), 130 interrupted.
+
+    1 is that some of many runs have no result, each of which is told in a line; or a bug, with its traceback.
+    """
     sys.exit(_status(argv))
 
 
 def _status(argv: list[str] | None) -> int:
     try:
         status: Any = cli.main(argv, prog_name="xner-bench", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as with >&-
+            sys.stdout.flush()
     except XnerError as error:
         return _complain(str(error))
     except click.exceptions.NoArgsIsHelpError as error:
@@ -80,7 +84,7 @@ def _status(argv: list[str] | None) -> int:
     except click.ClickException as error:
         return _complain(error.format_message())
     except (click.Abort, KeyboardInterrupt):
-        click.echo("xner-bench: interrupted; the same command does it again", err=True)
+        click.echo("xner-bench: interrupted; the same command goes on with what is missing", err=True)
         return 130
     except BrokenPipeError:  # the reader of our output has seen enough; nothing is left to be flushed to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,13 +11,13 @@ methods in `ctx.meta[METHOD]`, each a dict field -> tuple that holds what was gi
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from xner_bench import registry
+from xner_bench.cli.again import behind, places
 from xner_bench.cli.options import Several, options_of
 from xner_bench.fields import flag
 from xner_bench.settings import Execution, Profile, Training
@@ -209,7 +209,10 @@ WORKERS: tuple[Flag, ...] = (
     ),
     click.option("--ray-address", metavar="ADDRESS", help="Of a running cluster.  [default: as Ray finds it]"),
     click.option(
-        "--gpus-per-run", type=click.FLOAT, metavar="X", help="Asked of Ray; 0.25: four on one.  [default: 0]"
+        "--gpus-per-run",
+        type=click.FLOAT,
+        metavar="X",
+        help="Asked of Ray; 0.25: four on one.  [default: 1 where GPUs are used]",
     ),
     click.option("--cpus-per-run", type=click.FLOAT, metavar="X", help="Asked of Ray.  [default: 1]"),
 )
@@ -229,19 +232,18 @@ def executor(given: Mapping[str, Any]) -> Executor:
     """What carries runs out, as the flags of WORKERS say; XnerError where they don't go together."""
     from xner_bench import executors
 
-    names = ("workers", "retry", "ray_address", "gpus_per_run", "cpus_per_run")
+    names = ("workers", "retry", "ray_address", "gpus_per_run", "cpus_per_run", "device")
     return executors.choose(given["executor"], **{name: given[name] for name in names})
 
 
 def where(execution: Execution) -> str:
     """The flags with which another command finds the same results and cards, with a blank before each."""
-    results = [("results", execution.results)] if execution.results != Path("results") else []
-    return argv([*results, *(("catalogue", path) for path in execution.catalogue)])
+    return behind(places(execution.results, execution.catalogue))
 
 
 def argv(values: Iterable[tuple[str, object]]) -> str:
     """Flags with their values as a shell reads them, with a blank before each."""
-    return "".join(f" {flag(name)} {shlex.quote(str(value))}" for name, value in values)
+    return behind(word for name, value in values for word in (flag(name), str(value)))
 
 
 def listed(given: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -63,8 +63,7 @@ def asked(ctx: click.Context, given: Mapping[str, Any]) -> Grid:
 
     names = ("suite", "method", "encoder", "encoder_revision", "source", "targets", "seed")
     flags = {name: given[name] for name in names if given[name] is not None}
-    if given["profiles"]:
-        flags["profiles"] = given["profiles"]
+    flags |= {name: given[name] for name in ("profiles", "chosen_on") if given[name]}
     made = Grid(**flags, options=ctx.meta.get(METHOD, {}), training=ctx.meta.get(TRAINING, {}))
     found = grid.changed(ctx.meta[BASE], made)
     if not found.method and not given["grid"]:
@@ -95,7 +94,7 @@ def run(
     quiet: bool,
 ) -> int:
     """Carry out many runs, or say what would be done; the exit status is 1 where a run has no result."""
-    from xner_bench import drive, remembered
+    from xner_bench import drive, executors, remembered
     from xner_bench.cli import board, progress
     from xner_bench.results import Store
 
@@ -106,19 +105,26 @@ def run(
     watch = progress.watch(quiet)
     if not dry_run:
         Store(execution.results).probe()
-    planned = drive.look(every, execution, watch)
+    if executors.elsewhere(executor):
+        planned = drive.look_there(every, execution, executor, watch)
+    else:
+        planned = drive.look(every, execution, watch)
     if dry_run:
         show_plan(planned, execution, known)
         return 0
     words = shlex.join(("xner-bench", "run", *ctx.meta[ARGV]))
-    record = drive.record(planned, execution, grid, words, given["from_study"])
+    asked = execution, grid, words, given["from_study"]
+    record = drive.record(planned, *asked)
     if given["from_study"]:
         warn(execution, given["from_study"], watch)
     if given["workers"] > 1 or given["executor"] == "ray":
         remembered.forget()  # the corpora are read where the runs are carried out
     watch.note(f"grid {record.grid_id}, {len(planned)} runs: {tally(planned)}")
     outcomes = drive.carry_out(planned, execution, executor, board.board(quiet))
-    show_outcomes(planned, outcomes, execution, known)
+    done = drive.as_done(planned, outcomes)
+    if done != planned:
+        drive.record(done, *asked)
+    show_outcomes(done, outcomes, execution, known)
     return int(any(outcome.error for outcome in outcomes))
 
 
@@ -143,6 +149,7 @@ def show_plan(planned: Sequence[Planned], execution: Execution, known: Catalogue
 
     from xner_bench.cli.board import duration
     from xner_bench.cli.tables import Column, put
+    from xner_bench.leaderboard.board import not_zero_shot
 
     suites = [known.suite(name) for name in dict.fromkeys(one.settings.suite for one in planned)]
     lines = {
@@ -151,6 +158,8 @@ def show_plan(planned: Sequence[Planned], execution: Execution, known: Catalogue
         "cost": cost(planned),
         "results": str(execution.results),
     }
+    for why in dict.fromkeys(not_zero_shot(one.settings, one.settings.true_protocol) for one in planned):
+        lines |= {"warning": why} if why else {}
     for name, value in lines.items():
         click.echo(f"{name + ':':<10}{value}")
     click.echo()
@@ -219,32 +228,40 @@ class Seeds:
 
 
 def show_entries(planned: Sequence[Planned], store: Store, known: Catalogue) -> None:
-    """A table for each suite, source and list of targets: a line an entry, TRUE means over the seeds that are done."""
+    """A table for each suite, source and list of targets: a line an entry, means over the seeds that are done.
+
+    They are TRUE zero-shot scores, or ORACLE where a target's labels chose the settings.
+    """
     from rich.console import Console
 
     from xner_bench.cli.tables import Column, put, put_text
+    from xner_bench.leaderboard.board import not_zero_shot
     from xner_bench.leaderboard.groups import groups
     from xner_bench.leaderboard.legend import profile_text, title
+    from xner_bench.leaderboard.scores import ORACLE
 
     console = Console()
-    for (suite, source, targets), some in _alike(planned).items():
+    for (suite, source, targets, _), some in _alike(planned).items():
         true, profile = some[0].settings.true_protocol, some[0].settings.profiles[0]
+        why = not_zero_shot(some[0].settings, true)
+        protocol, about = (ORACLE, f"ORACLE; {why}") if why else (true, f"TRUE zero-shot ({true})")
         entries = _entries(some, store)
         put_text(console, f"Suite {suite}, source {source}", "bold")
-        put_text(console, f"F1 in percent, TRUE zero-shot ({true}), {profile_text(profile)}")
+        put_text(console, f"F1 in percent, {about}, {profile_text(profile)}")
         columns = [Column("seeds", [f"{len(entry.scored)} of {entry.planned}" for entry in entries])]
         for group in groups(targets, source, lambda dataset: title(known, dataset)):
             heading = group.name.replace(" with", "\nwith")
-            columns.append(Column(heading, [_mean(entry.scored, group, true, profile) for entry in entries]))
+            columns.append(Column(heading, [_mean(entry.scored, group, protocol, profile) for entry in entries]))
         put(console, [Column("Entry", [entry.label for entry in entries])], columns)
         console.print()
 
 
-def _alike(planned: Sequence[Planned]) -> dict[tuple[str, str, tuple[str, ...]], list[Planned]]:
-    """Runs that have the same columns."""
-    found: dict[tuple[str, str, tuple[str, ...]], list[Planned]] = {}
-    for one in planned:
-        found.setdefault((one.settings.suite, one.settings.source, one.settings.targets), []).append(one)
+def _alike(planned: Sequence[Planned]) -> dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], list[Planned]]:
+    """Runs that have the same columns, each once."""
+    found: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], list[Planned]] = {}
+    for one in {one.run_id: one for one in planned}.values():
+        said = one.settings
+        found.setdefault((said.suite, said.source, said.targets, said.chosen_on), []).append(one)
     return found
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from xner_bench import compare, survey
+from xner_bench.errors import XnerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +32,11 @@ def record(store: Store, run: Run) -> dict[str, Any]:
     }
 
 
-def _selection(store: Store, run: Run) -> Any:
-    """Dev scores and chosen checkpoints; None as long as there are none that can be read."""
+def _selection(store: Store, run: Run) -> dict[str, Any] | None:
+    """Dev scores and chosen checkpoints; None as long as there are none that can be read: `results check` says why."""
     try:
-        return json.loads((store.folder(run.run_id) / "selection.json").read_bytes())
-    except (OSError, ValueError):
+        return store.selection(run.run_id)
+    except XnerError:
         return None
 
 
@@ -84,6 +84,7 @@ def _facts(store: Store, run: Run, where: Where) -> Iterator[tuple[str, str]]:
         "types": " ".join(settings.types) + _harmonized(run),
         "training": _pairs(settings.training.model_dump()),
         "seed": str(settings.seed),
+        "chosen on": "" if settings.zero_shot else f"{' '.join(settings.chosen_on)}: not zero-shot",
         "profiles": f"{' '.join(settings.profiles)}; TRUE is {settings.true_protocol}",
         "missing": ", ".join(f"{one.corpus} {one.split}" for one in run.missing),
         "versions": _pairs(
@@ -91,6 +92,7 @@ def _facts(store: Store, run: Run, where: Where) -> Iterator[tuple[str, str]]:
         ),
         "machine": _pairs({name: value for (about, name), value in compare.facts(run).items() if about == "machine"}),
         "started": str(told.get("started") or ""),
+        "resumed": "; ".join(run.resumed),
         "seconds": _pairs(run.seconds),
         "part of": ", ".join(_part_of(store, run)),
         "folder": str(store.folder(run.run_id)),
@@ -136,25 +138,20 @@ def _show_data(console: Console, run: Run) -> None:
     put(console, [Column("Data", [f"{one.corpus} {one.split}" for one in run.data])], columns)
 
 
-def _show_dev(console: Console, run: Run, selection: Any) -> None:
+def _show_dev(console: Console, run: Run, selection: dict[str, Any] | None) -> None:
     """F1 on the dev splits after every epoch."""
     from xner_bench.cli.tables import Column, put
+    from xner_bench.leaderboard.cells import percent_text
 
-    try:
-        epochs = {int(epoch): scores for epoch, scores in selection["dev"].items()}
-        names = [corpus for corpus in run.settings.corpora if any(corpus in scores for scores in epochs.values())]
-        columns = [
-            Column(f"epoch {epoch}", [_percent(epochs[epoch].get(name)) for name in names]) for epoch in sorted(epochs)
-        ]
-    except (TypeError, KeyError, ValueError, AttributeError):  # none yet, or damaged: `results check` says so
-        return
+    epochs = selection["dev"] if selection else {}
+    names = [corpus for corpus in run.settings.corpora if any(corpus in scores for scores in epochs.values())]
     if names:
+        columns = [
+            Column(f"epoch {epoch}", [percent_text(scores.get(name)) for name in names])
+            for epoch, scores in sorted(epochs.items())
+        ]
         console.print()
         put(console, [Column("Dev F1", names)], columns)
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}"
 
 
 def _show_scores(console: Console, store: Store, run: Run, known: Catalogue) -> None:

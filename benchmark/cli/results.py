@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 
 from xner_bench.cli.catalogue import catalogue_option
 from xner_bench.cli.leaderboard import results_option
+from xner_bench.errors import XnerError
 from xner_bench.results import Store
 
 if TYPE_CHECKING:
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
 
     from xner_bench.cli.again import Where
     from xner_bench.repair import Mended
+    from xner_bench.results import Run
     from xner_bench.verify import Finding
+
+ANEW = ("--overwrite", "always")
 
 
 @click.group()
@@ -53,17 +58,25 @@ def check(ctx: click.Context, results: Path, repair: bool, as_json: bool, folder
 
     store, watch = Store(results), progress.watch(quiet=False)
     where = Where(results, folders, catalogue.load(folders))
+    _present(results)
     found = list(repairs.mend(store, watch)) if repair else [Mended(one) for one in checked(store, watch)]
-    commands = _commands(found, where)
+    lines = _commands(found, where)
+    commands = list(dict.fromkeys(filter(None, lines)))
     if as_json:
-        click.echo(json.dumps({"found": [_record(one) for one in found], "again": commands}, indent=1))
+        told = [_record(one, line) for one, line in zip(found, lines, strict=True)]
+        click.echo(json.dumps({"found": told, "again": commands}, indent=1))
     else:
         _show(where, found, commands, repair)
     if any(one.finding.grave and not one.whole for one in found):
         ctx.exit(2)
 
 
-def _record(one: Mended) -> dict[str, Any]:
+def _present(results: Path) -> None:
+    if not results.is_dir():
+        raise XnerError(f"{results}: no such folder, so there is nothing to verify; give one with --results DIR")
+
+
+def _record(one: Mended, command: str) -> dict[str, Any]:
     finding = one.finding
     return {
         "kind": finding.kind,
@@ -72,6 +85,7 @@ def _record(one: Mended) -> dict[str, Any]:
         "problem": finding.problem,
         "remedy": finding.remedy,
         "done": one.done or None,
+        "again": command or None,
     }
 
 
@@ -83,7 +97,7 @@ def _show(where: Where, found: Sequence[Mended], commands: Sequence[str], repair
     for line in _left_over([one for one in found if not one.finding.grave]):
         click.echo(line)
     if commands:
-        click.echo("what is missing is made again by:")
+        click.echo("what is missing, or not to be trusted, is made again by:")
     for command in commands:
         click.echo(f"  {command}")
     if not repair and any(one.finding.remedy for one in found):
@@ -109,15 +123,11 @@ def _summary(store: Store, grave: int) -> str:
 
 
 def _commands(found: Sequence[Mended], where: Where) -> list[str]:
-    """What makes again what is not there, or not to be trusted; each command once."""
+    """For each finding the command that makes again what is not there, or not to be trusted; else nothing."""
     from xner_bench import undertakings
 
     grids = {run_id: grid.command for grid in undertakings.grids(where.results) for run_id in grid.run_ids}
-    commands: dict[str, None] = {}
-    for one in found:
-        if one.finding.grave and not one.whole and (command := _again(one.finding, where, grids)):
-            commands[command] = None
-    return list(commands)
+    return [_again(one.finding, where, grids) if one.finding.grave and not one.whole else "" for one in found]
 
 
 def _again(finding: Finding, where: Where, grids: Mapping[str, str]) -> str:
@@ -126,10 +136,28 @@ def _again(finding: Finding, where: Where, grids: Mapping[str, str]) -> str:
 
     if finding.path.parent.name == "leaderboard":
         return f"xner-bench leaderboard build{where.flags()}"
-    if finding.path.name == "run.json":  # which is not there, or not to be relied on
-        return grids.get(finding.path.parent.name, "") if finding.kind in ("damaged", "missing") else ""
-    if not finding.run:
+    if finding.path.name == "run.json" and finding.kind in ("damaged", "missing"):
+        return grids.get(finding.path.parent.name, "")
+    if not finding.run or finding.kind == "misplaced":
         return ""
+    if finding.path.name == "run.json":
+        return _anew(finding.run, where, grids)
     now = Store(where.results).find(finding.run.run_id)
     stands = now is not None and now.state == "done" and now.checkpoint_kept == finding.run.checkpoint_kept
-    return command(finding.run, where, *(("--overwrite", "always") if stands else ()))
+    return command(finding.run, where, *(ANEW if stands else ()))
+
+
+def _anew(run: Run, where: Where, grids: Mapping[str, str]) -> str:
+    """The command for a run whose record is not what its id stands for: whatever was typed, not what the record says.
+
+    Of a grid or a study only this run is done again, if its settings can be told from the others' by its id.
+    """
+    from xner_bench import asked
+    from xner_bench.cli.again import command
+
+    if settings := asked.settings(run, where.results, where.known):
+        return command(run.model_copy(update={"settings": settings}), where, *ANEW)
+    typed = run.provenance.get("command") or []
+    own = shlex.join(("xner-bench", *map(str, typed[1:]))) if typed[1:2] == ["run"] else ""
+    line = grids.get(run.run_id) or own
+    return f"{line} {shlex.join(ANEW)}" if line else ""

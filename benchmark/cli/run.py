@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xner_bench.cli import command, grids
+from xner_bench.cli import again, command, grids
 from xner_bench.cli.command import METHOD_FLAG, PLACES, SETTINGS, WORKERS, MethodCommand
 from xner_bench.errors import XnerError
-from xner_bench.settle import DEFAULT_SUITE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from xner_bench.catalogue import Catalogue
     from xner_bench.plan import Plan
@@ -39,6 +38,13 @@ BASES = (
     click.option("--from-study", metavar="NAME", help="The best settings that `xner-bench search` found."),
 )
 OWN = (
+    click.option(
+        "--chosen-on",
+        metavar="LANG,...",
+        multiple=True,
+        callback=lambda ctx, param, given: command.listed(given),
+        help="Targets by whose labels these settings were chosen: marks the runs as not zero-shot.",
+    ),
     click.option("--keep-checkpoint", is_flag=True, help="Keep the trained tagger as a transformers folder."),
     click.option(
         "--overwrite",
@@ -78,6 +84,7 @@ def run(ctx: click.Context, /, dry_run: bool, as_yaml: bool, quiet: bool, **give
     execution = command.execution(given)
     if len(every) > 1 or given["from_study"] or given["retry"] or given["executor"] != "local":
         return grids.run(ctx, asked, every, execution, known, given, dry_run=dry_run, quiet=quiet)
+    command.executor(given)  # complains of flags that are for Ray
     one(every[0], execution, known, dry_run=dry_run, quiet=quiet)
     return 0
 
@@ -111,6 +118,8 @@ def _announce(settings: RunSettings, known: Catalogue, watch: Watch) -> None:
 
 def _show_plan(ready: Plan) -> None:
     """The run as it would be."""
+    from xner_bench.leaderboard.board import not_zero_shot
+
     settings = ready.settings
     lines = {
         "run": f"{ready.run_id} ({_state(ready)})",
@@ -127,6 +136,8 @@ def _show_plan(ready: Plan) -> None:
         "device": str(ready.device),
         "results": str(ready.execution.results),
     }
+    if why := not_zero_shot(settings, settings.true_protocol):
+        lines["warning"] = why
     for name, value in lines.items():
         click.echo(f"{name + ':':<10}{value}")
 
@@ -160,7 +171,7 @@ def _show_run(done: Run, execution: Execution, known: Catalogue) -> None:
     if done.state != "done":
         raise XnerError(f"the run is {done.state} and left as it is ({folder}): {done.error or 'no error is recorded'}")
     run_table(Console(), done, store.table(done.run_id, "scores"), known)
-    where, same = _flags(done.settings, execution, known)
+    where, same = command.where(execution), again.behind(_same(done, execution, known))
     click.echo(f"\nresults: {folder}")
     if done.checkpoint_kept:
         click.echo(f"tagger:  {folder / 'checkpoint'}")
@@ -169,27 +180,18 @@ def _show_run(done: Run, execution: Execution, known: Catalogue) -> None:
     click.echo(f"         xner-bench leaderboard build{where} && xner-bench leaderboard show{where}")
 
 
-def _flags(settings: RunSettings, execution: Execution, known: Catalogue) -> tuple[str, str]:
-    """The flags that a further command needs: where results and cards are, and which set-up of a run it was."""
+def _same(done: Run, execution: Execution, known: Catalogue) -> Iterator[str]:
+    """Flags with which another method is run in the same way."""
     from xner_bench import device
 
-    suite = known.suite(settings.suite)
-    usual = {
-        **suite.training,
-        "precision": device.precision_for(device.choose(execution.device), suite.training["precision"]),
-    }
-    own: list[tuple[str, object, object]] = [  # flag, what this run has, what it has without the flag
-        ("suite", settings.suite, DEFAULT_SUITE),
-        ("encoder", settings.encoder, suite.encoder),
-        ("source", settings.source, suite.source),
-        ("seed", settings.seed, usual["seed"]),
-        *((name, value, usual[name]) for name, value in settings.training.model_dump().items()),
-        ("data-root", execution.data_root, None),
-        ("device", execution.device, "auto"),
-        ("subwords-at-once", execution.subwords_at_once, None),
-    ]
-    if not execution.allow_missing:  # else the targets may be what is left of them
-        own.append(("targets", ",".join(settings.targets), ",".join(suite.targets)))
-    same = [(name, "none" if value is None else value) for name, value, default in own if value != default]
-    missing = " --allow-missing" if execution.allow_missing else ""
-    return command.where(execution), command.argv(same) + missing
+    asked = known.suite(done.settings.suite).training["precision"]
+    here = {"precision": device.precision_for(device.choose(execution.device), asked)}
+    yield from again.same(done.settings, known, left_out={item.corpus for item in done.missing}, here=here)
+    if execution.data_root:
+        yield from ("--data-root", str(execution.data_root))
+    if execution.device != "auto":
+        yield from ("--device", execution.device)
+    if execution.subwords_at_once:
+        yield from ("--subwords-at-once", str(execution.subwords_at_once))
+    if execution.allow_missing:
+        yield "--allow-missing"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from xner_bench.cli.again import behind, places
 from xner_bench.cli.catalogue import catalogue_option
 from xner_bench.cli.leaderboard import results_option
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 _SHOWN_ALWAYS = frozenset({"suite", "seed"})
 _NEVER_SHOWN = frozenset(
-    {"method", "run", "entry", "state", "started", "seconds", "targets", "types", "profiles", "true_protocol"}
+    {
+        *("method", "chosen_on"),  # the label says them
+        *("run", "entry", "state", "started", "seconds", "targets", "types", "profiles", "true_protocol"),
+    }
 )
 
 
@@ -104,7 +107,7 @@ def _columns(found: Sequence[Listed]) -> Iterator[Column]:
     values = [one.values() for one in found]
     options = {name for one in found for name in one.run.settings.options}
     yield Column("state", [one.phase for one in found])
-    yield Column("method", [own_label(one.run, options & _differing(values)) for one in found])
+    yield Column("method", [own_label(one.run.settings, options & _differing(values)) for one in found])
     for name in dict.fromkeys(name for each in values for name in each):
         if name in _SHOWN_ALWAYS or name in _differing(values) - options - _NEVER_SHOWN:
             yield Column(name.replace("_", " "), [setting(each[name]) if name in each else "" for each in values])
@@ -222,4 +225,4 @@ def _value(difference: Difference, value: object) -> str:
 
 
 def _where(results: Path) -> str:
-    return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
+    return behind(places(results))

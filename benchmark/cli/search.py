@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xner_bench.cli import command
+from xner_bench.cli.again import behind
 from xner_bench.cli.command import METHOD, PLACES, SETTINGS, TRAINING, WORKERS, MethodCommand, flags, method_flag
 from xner_bench.errors import XnerError
 from xner_bench.fields import flag
@@ -104,7 +105,7 @@ def search(
         _announce(there, trials)
     executor = command.executor({**given, "retry": retry})
     failures = carry_out(there, execution, executor, board.board(quiet), limit=trials, timeout=timeout, retry=retry)
-    _show(there, report.write(there), _flags(execution))
+    _show(there, report.write(there), _flags(there, execution))
     return _status(there, failures, trials)
 
 
@@ -193,11 +194,19 @@ def _put_trials(console: Console, study: Study) -> None:
         console.print()
 
 
-def _flags(execution: Execution) -> str:
+def _flags(study: Study, execution: Execution) -> str:
     """The flags that a run of the winner needs: where everything is."""
-    places = [("data-root", execution.data_root, None), ("device", execution.device, "auto")]
-    others = [(name, value) for name, value, usual in places if value != usual]
-    return command.where(execution) + command.argv(others)
+    from xner_bench import studies
+
+    encoder = study.definition.base.encoder  # what the study has it under may be its place on another machine
+    recorded = studies.load(execution.results, study.name).definition.base.encoder
+    places = [
+        ("encoder", encoder, recorded),
+        ("data-root", execution.data_root, None),
+        ("device", execution.device, "auto"),
+    ]
+    words = [(flag(name), str(value)) for name, value, usual in places if value != usual]
+    return command.where(execution) + behind(word for pair in words for word in pair)
 
 
 def _status(study: Study, failures: Sequence[Outcome], trials: int) -> int:

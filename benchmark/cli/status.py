@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xner_bench.pick import Listed
     from xner_bench.stale import Stale
     from xner_bench.survey import Unreadable
-    from xner_bench.undertakings import Grid, Study
+    from xner_bench.undertakings import GridStatus, StudyStatus
 
 SHOWN = 5  # of things that are listed one by one
 NOT_BEGUN, UNREADABLE = "not begun", "unreadable"
@@ -36,8 +36,8 @@ class Status:
     results: Path
     runs: Sequence[Listed]
     unreadable: Sequence[Unreadable]
-    grids: Sequence[Grid]
-    studies: Sequence[Study]
+    grids: Sequence[GridStatus]
+    studies: Sequence[StudyStatus]
     stale: Sequence[Stale]
 
     def phases(self, run_ids: Iterable[str] | None = None) -> dict[str, int]:
@@ -167,11 +167,12 @@ def _show_grids(console: Console, found: Status) -> None:
 
 def _show_studies(console: Console, found: Status) -> None:
     from xner_bench.cli.tables import Column, put, put_text
+    from xner_bench.leaderboard.cells import percent_text
 
     readable = [study for study in found.studies if not study.problem]
     states = dict.fromkeys(state for study in readable for state in study.trials)
     columns = [Column(state, [str(study.trials.get(state, "")) for study in readable]) for state in states]
-    columns.append(Column("best F1", [_percent(study.best) for study in readable]))
+    columns.append(Column("best F1", [percent_text(study.best) for study in readable]))
     columns.append(Column("with", [_drawn(study) for study in readable]))
     if readable:
         console.print()
@@ -183,11 +184,7 @@ def _show_studies(console: Console, found: Status) -> None:
             put_text(console, f"{study.name} is searched for {study.objective}: nothing that comes of it is zero-shot")
 
 
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f}"
-
-
-def _drawn(study: Study) -> str:
+def _drawn(study: StudyStatus) -> str:
     from xner_bench.leaderboard.cells import setting
 
     return " ".join(f"{name}={setting(value)}" for name, value in study.drawn.items())

@@ -59,12 +59,12 @@ def run_table(console: Console, run: Run, scores: pa.Table, catalogue: Catalogue
     known = catalogues.load() if catalogue is None else catalogue
     found = reading.read(run, scores)
     settings = run.settings
-    put_text(console, f"{own_label(run)} · {run.encoder.name} · {settings.suite} · seed {settings.seed}", "bold")
+    put_text(console, f"{own_label(settings)} · {run.encoder.name} · {settings.suite} · seed {settings.seed}", "bold")
     for profile in dict.fromkeys((*settings.profiles, *sorted({cell.profile for cell in found}))):
         put_text(console, f"F1 in percent, {profile_text(profile)}")
         lines = list(_run_lines(run, known))
         put(console, [Column("", [line.name for line in lines])], _run_columns(run, lines, found, profile))
-    for text in (*_left_out(run), *_notices(run, known)):
+    for text in (*_not_zero_shot(run), *_left_out(run), *_notices(run, known)):
         put_text(console, text)
 
 
@@ -88,7 +88,7 @@ def _run_lines(run: Run, catalogue: Catalogue) -> Iterator[RunLine]:
 
 
 def _run_columns(run: Run, lines: Sequence[RunLine], found: Mapping[Cell, Scored], profile: str) -> list[Column]:
-    """TRUE, source-dev where it differs from TRUE, and ORACLE."""
+    """TRUE, source-dev where it differs from TRUE, and ORACLE; ORACLE alone where a target's labels chose settings."""
     true = run.settings.true_protocol
 
     def column(heading: str, protocol: str) -> Column:
@@ -99,6 +99,8 @@ def _run_columns(run: Run, lines: Sequence[RunLine], found: Mapping[Cell, Scored
         column("source-dev", "source-dev"),
         column("ORACLE", "oracle"),
     )
+    if not run.settings.zero_shot:
+        return [last]
     return [first, last] if middle.cells == first.cells else [first, middle, last]
 
 
@@ -112,6 +114,14 @@ def _run_cell(line: RunLine, found: Mapping[Cell, Scored], protocol: str, profil
     if mean or not line.is_group:
         return mean_text(mean)
     return group_text(None, sum(value is not None for value in values), len(values))
+
+
+def _not_zero_shot(run: Run) -> Iterator[str]:
+    """Why TRUE is not there."""
+    from xner_bench.leaderboard.board import not_zero_shot
+
+    if why := not_zero_shot(run.settings, run.settings.true_protocol):
+        yield f"TRUE is left out; {why}"
 
 
 def _left_out(run: Run) -> Iterator[str]:
@@ -196,7 +206,8 @@ def _put_differences(console: Console, section: Section, profile: str) -> None:
         for group in section.groups
         for heading, protocol in shown(section)
     ]
-    put(console, _names([pair.line for pair in found]), columns)
+    against = [Column("Against", [pair.baseline.label for pair in found])] if differences.several(found) else []
+    put(console, [*_names([pair.line for pair in found]), *against], columns)
 
 
 def _heading(group: Group) -> str:

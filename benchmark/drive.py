@@ -27,9 +27,11 @@ from xner_bench.watch import SILENT, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from xner_bench.jobs import Board, Executor
     from xner_bench.survey import Phase
+    from xner_bench.watch import Advance
 
 LOOKED_AT = 300  # finished runs of a suite, to tell what one costs
 
@@ -123,11 +125,15 @@ class Onlooker:
 
 
 class Once(Watch):
-    """Passes notes on, each once; plans of many runs say the same."""
+    """Passes notes on, each once, as plans of many runs say the same; and stages only where they are wanted."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, stages: bool = False) -> None:
         self._watch = watch
+        self._stages = watch if stages else SILENT
         self._said: set[str] = set()
+
+    def stage(self, name: str, total: int) -> AbstractContextManager[Advance]:
+        return self._stages.stage(name, total)
 
     def note(self, text: str) -> None:
         if text not in self._said:

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from xner_bench import registry, yamlfile
 from xner_bench.errors import UnknownName, XnerError
-from xner_bench.fields import in_ranges, numbers
+from xner_bench.fields import flag, in_ranges, numbers, plain
 from xner_bench.grid import Grid, Value
 from xner_bench.settings import RunSettings, Training
 from xner_bench.settle import DEFAULT_SUITE
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 LISTS = ("suite", "method", "encoder", "source", "targets", "profiles", "chosen_on")  # of text
 SEEDS = ("seed", "seeds")
+NONE = "none"  # as flags have it; `null` in YAML
 REVISION = "encoder_revision"
 _PLAIN = re.compile(r"[A-Za-z_/]([A-Za-z0-9_./:-]*[A-Za-z0-9_./-])?|[0-9]+-[0-9]+")  # text that needs no quotes in YAML
 _WORDS = ("true", "false", "null")  # that would be no text without them
@@ -77,19 +78,32 @@ def read(document: yamlfile.Document) -> Grid:
 
 def _grid(value: Mapping[str, Any], complain: Complain) -> Grid:
     found: dict[str, Any] = {"training": {}, "options": {}}
+    if all(key in value for key in SEEDS):
+        raise complain((SEEDS[0],), "seed and seeds are one and the same; keep one of them, with all the values")
     for key, given in value.items():
-        values = _values(key, given, complain)
+        values, of_value = _values(key, given, complain), _placed(given, complain)
         if key in LISTS:
-            found[key] = _texts(key, values, complain)
+            found[key] = _texts(key, values, of_value)
         elif key in SEEDS:
-            found["seed"] = found.get("seed", ()) + _seeds(key, values, complain)
+            found["seed"] = _seeds(key, values, of_value)
         elif key == REVISION:
-            found[key] = "".join(_texts(key, values[:1], complain)) or None
+            found[key] = "".join(_texts(key, values[:1], of_value)) or None
         elif key in Training.model_fields:
-            found["training"][key] = _checked(key, values, Training, complain)
+            found["training"][key] = _checked(key, values, Training, of_value)
         else:
-            found["options"][key] = _options(key, values, value.get("method"), complain)
+            found["options"][key] = _options(key, values, value.get("method"), of_value)
     return Grid(**found)
+
+
+def _placed(given: Any, complain: Complain) -> Complain:
+    """Complains of a value of a list by its number, and of one that stands alone by its key."""
+
+    def of_value(loc: tuple[str | int, ...], message: str) -> XnerError:
+        if isinstance(given, list) and len(loc) > 1:
+            return complain(loc, f"value {int(loc[1]) + 1} of the list: {message}")
+        return complain(loc[:1], message)
+
+    return of_value
 
 
 def _values(key: str, given: Any, complain: Complain) -> list[Value]:
@@ -106,7 +120,7 @@ def _values(key: str, given: Any, complain: Complain) -> list[Value]:
 def _texts(key: str, values: list[Value], complain: Complain) -> tuple[str, ...]:
     for index, value in enumerate(values):
         if not isinstance(value, str):
-            raise complain((key, index), f"text is needed, not {json.dumps(value)}")
+            raise complain((key, index), f"text is needed, not {json.dumps(value)}; in quotes it is text")
     return tuple(str(value) for value in values)
 
 
@@ -138,12 +152,23 @@ def _checked(key: str, values: list[Value], cls: type[BaseModel], complain: Comp
 
 def _value(loc: tuple[str, int], value: Value, cls: type[BaseModel], field: str, complain: Complain) -> Any:
     """A value as a field of a class takes it: a whole number as a fraction, say, but never a text as a number."""
-    kind: TypeAdapter[Any] = TypeAdapter(cls.model_fields[field].rebuild_annotation())
+    known = cls.model_fields[field]
+    kind: TypeAdapter[Any] = TypeAdapter(known.rebuild_annotation())
     try:
-        return kind.validate_python(value, strict=True)
+        return kind.validate_python(None if value == NONE and plain(known.annotation)[1] else value, strict=True)
     except ValidationError as error:
         said = error.errors(include_url=False)[0]["msg"]
-        raise complain(loc, f"{said} (got {json.dumps(value)})") from None
+        raise complain(loc, f"{said} (got {json.dumps(value)}); {_advice(value, cls, field)}") from None
+
+
+def _advice(value: Value, cls: type[BaseModel], field: str) -> str:
+    """What to write in the place of a value that a field does not take."""
+    if isinstance(value, str) and "," in value:
+        return f"several values are a list: [{value}]"
+    if isinstance(value, str) and (yamlfile.INTEGER.fullmatch(value) or yamlfile.FLOAT.fullmatch(value)):
+        return "leave the quotes out"
+    about = cls.model_fields[field].description
+    return f"{field} is: {about}" if about else f"`xner-bench run --help` says what {flag(field)} takes"
 
 
 def as_yaml(grid: Grid) -> str:

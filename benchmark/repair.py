@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from xner_bench import agreement, protocol, sound, verify
+from xner_bench import agreement, protocol, sound, survey, verify
 from xner_bench.errors import XnerError
 from xner_bench.watch import SILENT
 
@@ -40,7 +40,7 @@ class Mended(NamedTuple):
 
 def mend(store: Store, watch: Watch = SILENT) -> Iterator[Mended]:
     """Mend a store; yields everything that was wrong with it."""
-    folders = verify.run_folders(store)
+    folders = survey.folders(store)
     with watch.stage("checking runs", len(folders)) as advance:
         for folder in folders:
             with alone(store, folder.name) as mine:

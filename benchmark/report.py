@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from xner_bench import files
-from xner_bench.leaderboard.cells import NONE, number, setting
+from xner_bench.leaderboard.cells import NONE, setting
 from xner_bench.leaderboard.markdown import escape
 from xner_bench.results import cannot_write
-from xner_bench.space import Range
+from xner_bench.space import extent
 from xner_bench.studies import ORACLE
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from optuna.importance import BaseImportanceEvaluator
 
-    from xner_bench.space import Choices
     from xner_bench.studies import Definition, Study, Trial
 
 REPORT = "report.md"
@@ -124,13 +123,6 @@ def target(definition: Definition) -> str:
     return definition.base.source if definition.zero_shot else definition.objective.removeprefix(ORACLE)
 
 
-def extent(choices: Range | Choices) -> str:
-    """What a field is chosen from, in words."""
-    if isinstance(choices, Range):
-        return f"{number(choices.low)} to {number(choices.high)}{' (log)' if choices.log else ''}"
-    return ", ".join(map(setting, choices))
-
-
 def tally(trials: Iterable[Trial]) -> str:
     """How many there are of each state: "12 (9 complete, 3 pruned), 2 of them found done"."""
     trials = list(trials)
@@ -173,7 +165,7 @@ def headings(study: Study) -> list[str]:
 
 def rows(study: Study, most: int | None = None) -> list[list[str]]:
     """The table of trials: complete ones from the best, then pruned ones, then the others; the first `most` of them."""
-    order = ("complete", "pruned", "running", "waiting", "failed")
+    order = ("complete", "pruned", "running", "interrupted", "waiting", "failed")
     trials = sorted(study.trials(), key=lambda trial: (order.index(trial.state), -(trial.value or 0.0), trial.draw))
     return [_row(trial) for trial in trials[:most]]
 

@@ -255,7 +255,12 @@ class Store:
     def find(self, run_id: str) -> Run | None:
         """The record of a run, or None where there is none."""
         path = self.folder(run_id) / "run.json"
-        return read_run(path) if path.is_file() else None
+        try:
+            return read_run(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except PermissionError as error:
+            raise XnerError(f"{path}: cannot be read: permission denied; see to the permissions there") from error
 
     def run(self, run_id: str) -> Run:
         found = self.find(run_id)
@@ -293,6 +298,8 @@ def read_run(path: Path) -> Run:
                 f"{path}: written with schema {version}, this version reads {SCHEMA}; use the version that wrote it"
             )
         return Run.model_validate(record)
+    except IsADirectoryError as error:
+        raise XnerError(f"{path}: not a record of a run (a folder is in its place); {MEND}") from error
     except (ValueError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise XnerError(f"{path}: not a record of a run ({first}); {MEND}") from error

@@ -20,6 +20,7 @@ from xner_bench.plan import Part
 from xner_bench.settings import RunSettings, Training, digest
 from xner_bench.space import Range, Space, first, of_kind
 from xner_bench.studies import ORACLE, ZERO_SHOT, Definition, with_values
+from xner_bench.taken import Taken
 from xner_bench.trials import late, work
 from xner_bench.watch import SILENT
 
@@ -151,11 +152,11 @@ def search(
     total = int(min(limit, study.definition.room))
     failures: list[Outcome] = []
     turns.reopen(study)
-    while (left := turns.left(study, limit)) and not late(deadline):
+    while (left := turns.ahead(study, limit)).free and not late(deadline):
         begun = turns.begun(study)
-        job = (shared, there, limit, retry, deadline)
-        jobs = [Job(f"trial {total - left + index + 1} of {total}", work, job) for index in range(left)]
-        failures += [outcome for outcome in executor.carry_out(jobs, board) if outcome.error]
+        jobs = [Job(f"a trial of {study.name}", work, (shared, there, limit, retry, deadline))] * len(left.free)
+        shown = Taken(board, sorted((*left.free, *left.busy)), total)  # those under way may yet be killed, and be ours
+        failures += [outcome for outcome in executor.carry_out(jobs, shown) if outcome.error]
         if turns.begun(study) == begun:  # none can be; else one may have been killed, and is to be tried again
             break
     return failures

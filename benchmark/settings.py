@@ -22,7 +22,7 @@ class Training(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(ge=1, description="passes over the source's training split")
+    epochs: int = Field(ge=1, le=1_000_000, description="passes over the source's training split")
     lr: float = Field(gt=0, allow_inf_nan=False, description="peak learning rate of AdamW")
     batch_size: int = Field(ge=1, description="sentences a step")
     weight_decay: float = Field(ge=0, allow_inf_nan=False, description="of AdamW, on matrices only")

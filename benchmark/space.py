@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from xner_bench.leaderboard.cells import number, setting
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -62,6 +64,14 @@ class Range(BaseModel):
 
 Choices = tuple[Scalar, ...]
 Space = dict[str, Range | Choices]
+
+
+def extent(choices: Range | Choices, *, whole: bool = False) -> str:
+    """What a field is chosen from, in words; the `whole` of it has the values of a grid, too."""
+    if not isinstance(choices, Range):
+        return ", ".join(map(setting, choices))
+    grid = f", in a grid {', '.join(map(number, choices.grid))}" if whole and choices.grid else ""
+    return f"{number(choices.low)} to {number(choices.high)}{' (log)' if choices.log else ''}{grid}"
 
 
 def of_kind(choices: Range | Choices, kind: Any) -> Range | Choices:

@@ -71,4 +71,6 @@ def method_problem(run: Run) -> str:
 def _unreadable(lost: Unreadable) -> tuple[Kind, str]:
     if lost.schema is not None:
         return "schema", f"written with schema {lost.schema}, this version reads {SCHEMA}; use the one that wrote it"
+    if lost.kind == "misplaced":
+        return "misplaced", "its folder has another run's record; `xner-bench results check` says more"
     return "damaged", "its record cannot be read; `xner-bench results check` says more"

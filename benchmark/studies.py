@@ -3,6 +3,7 @@
 <results>/studies/<name>/
     study.json       what is searched, how and for what; written once
     journal.jsonl    the trials, one line an operation, see `journal`
+    wanted.json      how many trials are wanted, and the command that wants them
     report.md        see `report`
 
 A draw is a choice of settings, a trial a try of it. A trial whose process was killed has a successor with the same
@@ -18,11 +19,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xner_bench import draws, files, space
 from xner_bench.errors import UnknownName, XnerError
+from xner_bench.leaderboard.cells import setting
 from xner_bench.results import cannot_write
 from xner_bench.settings import RunSettings, Training, digest
 from xner_bench.settle import complaint
@@ -35,12 +37,13 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 SCHEMA = 1  # of study.json
-DEFINITION, JOURNAL = "study.json", "journal.jsonl"
+DEFINITION, JOURNAL, WANTED = "study.json", "journal.jsonl", "wanted.json"
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 PLACE = ("encoder", "encoder_revision")  # where the encoder lies; which one it is, `inputs` says
 ZERO_SHOT, ORACLE = "source-dev", "oracle:"  # objectives; the first looks at no target, the others at one
 
-State = Literal["complete", "pruned", "failed", "running", "waiting"]
+# Of a trial; `interrupted` is one that runs by the journal, and whose process is gone.
+State = Literal["complete", "pruned", "failed", "running", "interrupted", "waiting"]
 STATES: dict[str, State] = {
     "COMPLETE": "complete",
     "PRUNED": "pruned",
@@ -118,6 +121,15 @@ class Trial(NamedTuple):
         return bool(self.facts.get("final"))
 
 
+class Wanted(BaseModel):
+    """wanted.json: what was asked for last, and how; written again whenever it is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    trials: int  # in all
+    command: str
+
+
 @dataclass(frozen=True)
 class Study:
     """A study of the store."""
@@ -131,7 +143,7 @@ class Study:
 
     def trials(self) -> list[Trial]:
         """All draws so far, by number."""
-        return [_trial(latest) for latest in self.latest()]
+        return [self._trial(latest) for latest in self.latest()]
 
     def best(self) -> Trial | None:
         """The complete trial with the highest value, the earlier of two equal ones."""
@@ -146,6 +158,38 @@ class Study:
     def every(self) -> list[FrozenTrial]:
         """Every trial, by Optuna's number."""
         return self.asked.get_trials(deepcopy=False)
+
+    def _trial(self, latest: FrozenTrial) -> Trial:
+        """A draw, as its latest trial tells of it."""
+        unheld = latest.state.name == "RUNNING" and not held(self.folder, latest.number)
+        if unheld:  # it was killed, unless it has ended since it was read
+            latest = self.every()[latest.number]
+        state = STATES[latest.state.name]
+        facts = dict(latest.user_attrs)
+        return Trial(
+            draw=facts.pop("draw") + 1,
+            state="interrupted" if unheld and state == "running" else state,
+            drawn=latest.system_attrs["fixed_params"],
+            value=latest.value if state in ("complete", "pruned") else None,
+            epochs=dict(latest.intermediate_values),
+            facts=facts,
+        )
+
+    def wanted(self) -> Wanted | None:
+        """What was asked for last; None where nobody knows."""
+        try:
+            return Wanted.model_validate_json((self.folder / WANTED).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def want(self, trials: int, command: str) -> None:
+        """Write down what is asked for, before the first trial begins."""
+        wanted = Wanted(trials=trials, command=command)
+        path = self.folder / WANTED
+        try:
+            files.write_atomically(path, (wanted.model_dump_json(indent=1) + "\n").encode("utf-8", "replace"))
+        except OSError as error:
+            raise cannot_write(path, error) from error
 
     @cached_property
     def asked(self) -> Asked:
@@ -166,12 +210,25 @@ class Study:
         return create_study(direction="maximize", load_if_exists=True, **how)
 
 
-def _trial(latest: FrozenTrial) -> Trial:
-    facts = dict(latest.user_attrs)
-    state = STATES[latest.state.name]
-    value = latest.value if state in ("complete", "pruned") else None
-    drawn = latest.system_attrs["fixed_params"]
-    return Trial(facts.pop("draw") + 1, state, drawn, value, dict(latest.intermediate_values), facts)
+def holder(folder: Path, number: int) -> Path:
+    """The lock of whoever carries out a trial."""
+    return folder / f".trial-{number}.lock"
+
+
+def held(folder: Path, number: int) -> bool:
+    """Whether some process carries out a trial at this moment."""
+    path = holder(folder, number)
+    if not path.is_file():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:  # somebody else's store, which we may only read: nobody here can tell
+        return False
+    lock.release()
+    return False
 
 
 def usual_name(definition: Definition) -> str:
@@ -193,7 +250,7 @@ def create(results: Path, name: str, definition: Definition) -> Study:
     study = load(results, name)
     if different := list(_differences(definition, study.definition)):
         raise XnerError(
-            f"study {name!r} is there already, with {'; '.join(different)}; "
+            f"study {name!r} is there already, with other settings: {'; '.join(different)}; "
             "choose another --study NAME, or ask for the same"
         )
     now = {name: getattr(definition.base, name) for name in PLACE}
@@ -251,21 +308,28 @@ def folder(results: Path, name: str) -> Path:
 
 
 def _differences(asked: Definition, there: Definition) -> Iterator[str]:
-    """What another definition says otherwise: "sampler random instead of tpe"."""
-    ours, theirs = _flat(asked.model_dump(mode="json")), _flat(there.model_dump(mode="json"))
+    """What another definition says otherwise: "sampler is random in the study, tpe here"."""
+    ours, theirs = _flat(asked), _flat(there)
     moved = PLACE if asked.inputs == there.inputs else ()
     for field in dict.fromkeys((*ours, *theirs)):
         if ours.get(field) != theirs.get(field) and field not in moved:
             if field == "inputs":
                 yield "another encoder or other data"
             else:
-                yield f"{field} {theirs.get(field, 'not there')} instead of {ours.get(field, 'none')}"
+                said, asked_for = (_in_words(one.get(field, "nothing")) for one in (theirs, ours))
+                yield f"{field} is {said} in the study, {asked_for} here"
 
 
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a definition under the names that people know them by."""
-    flat = {**record, **record["base"], **record["base"]["training"], **record["base"]["options"]}
-    flat |= {f"search of {name}": choices for name, choices in record["space"].items()}
-    flat |= {"sampler seed": record["seed"], "seed": record["base"]["seed"]}
-    inner = ("base", "space", "training", "options", "harmonize", *record["space"])
-    return {name: value for name, value in flat.items() if name not in inner}
+def _flat(definition: Definition) -> dict[str, Any]:
+    """The fields of a definition under the names that people know them by; searched ones have what they may be."""
+    record = definition.model_dump(mode="json", exclude={"space": True, "base": {"harmonize"}})
+    base = record.pop("base")
+    seeds = {"sampler seed": record["seed"], "seed": base["seed"]}
+    training, options = base.pop("training"), base.pop("options")
+    return {**record, **base, **training, **options, **definition.space, **seeds}
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, space.Range):
+        return space.extent(value, whole=True)
+    return space.extent(tuple(value)) or "none" if isinstance(value, tuple | list) else setting(value)

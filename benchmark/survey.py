@@ -6,8 +6,11 @@ One damaged record hides no other. Whoever reads a store for people reads it her
 from __future__ import annotations
 
 import json
+import os
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
+from xner_bench import identity
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.results import Run, State, Store, read_run
 from xner_bench.settings import SCHEMA
@@ -22,12 +25,19 @@ PHASES: tuple[Phase, ...] = get_args(Phase)
 STATES: tuple[State, ...] = get_args(State)
 
 
+# unreadable: damaged, not for us to read, or of another version. misplaced: in another run's folder, so that its run is
+# there twice or cannot be found. contradictory: not what its id stands for.
+Loss = Literal["unreadable", "misplaced", "contradictory"]
+ADVICE = "`xner-bench results check` says what to do"
+
+
 class Unreadable(NamedTuple):
-    """A record that this version cannot read."""
+    """A record that this version cannot read, or that is not to be relied on."""
 
     path: Path
     problem: str  # one line
     schema: int | None = None  # of a record that another version wrote; None: damaged
+    kind: Loss = "unreadable"
 
     @property
     def run_id(self) -> str:
@@ -52,24 +62,62 @@ def read_all(listed: Iterable[Path]) -> Records:
     unreadable: list[Unreadable] = []
     for path in listed:
         try:
-            runs.append(read_run(path))
+            run = read_run(path)
         except FileNotFoundError:
             continue
-        except (XnerError, OSError) as error:
+        except OSError as error:
+            unreadable.append(Unreadable(path, f"{path}: cannot be read: {(error.strerror or str(error)).lower()}"))
+        except XnerError as error:
             unreadable.append(_unreadable(path, str(error)))
+        else:
+            if run.run_id == path.parent.name:
+                runs.append(run)
+            else:
+                problem = f"{path}: this is the record of {run.run_id}, in another folder than its own; {ADVICE}"
+                unreadable.append(Unreadable(path, problem, kind="misplaced"))
     return Records(tuple(runs), tuple(unreadable))
 
 
+def contradictory(store: Store, runs: Iterable[Run]) -> list[Unreadable]:
+    """Records that are not what their ids stand for: somebody has changed them."""
+    changed = [store.folder(run.run_id) / "run.json" for run in runs if identity.numbers_of(run) is None]
+    said = f"its ids are not those of what it says; {ADVICE}"
+    return [Unreadable(path, f"{path}: {said}", kind="contradictory") for path in changed]
+
+
 def paths(store: Store, pattern: str = "*") -> list[Path]:
-    """The records of a store, or those of the runs whose ids are such, by id."""
-    return sorted((store.root / "runs").glob(f"{pattern}/run.json"))
+    """The records of a store, or those of the runs whose ids are such, by id: also those that we may not read."""
+    return [path for folder in folders(store, pattern) if _there(path := folder / "run.json")]
+
+
+def folders(store: Store, pattern: str = "*") -> list[Path]:
+    """The folders of the runs, by id. XnerError where we may not see them."""
+    runs = store.root / "runs"
+    try:
+        with os.scandir(runs) as listed:
+            names = [one.name for one in listed if one.name[0] != "." and fnmatch(one.name, pattern) and one.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise XnerError(f"{runs}: cannot be read: {reason}; see to the permissions there") from error
+    return [runs / name for name in sorted(names)]
+
+
+def _there(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:  # nobody here can tell
+        return True
+    return True
 
 
 def _unreadable(path: Path, error: str) -> Unreadable:
     """What the error says of the file; of a damaged one, without what to do where there is only that one."""
     version = other_schema(path)
-    advice = "; `xner-bench results check` says what to do"
-    return Unreadable(path, error if version is not None else error.partition(";")[0] + advice, version)
+    return Unreadable(path, error if version is not None else f"{error.partition(';')[0]}; {ADVICE}", version)
 
 
 def other_schema(path: Path, own: int = SCHEMA) -> int | None:
@@ -110,7 +158,7 @@ def find(store: Store, given: str) -> Run:
     names = [path.parent.name for path in paths(store)]
     near = [given] if given in names else [name for name in names if _begins(name, given)]
     if not near:
-        raise UnknownName("run", given, names if len(names) <= 12 else _alike(names, given), f"in {store.root}")
+        raise UnknownName("run", given, _alike(names, given), f"in {store.root}; `xner-bench runs` lists all")
     if len(near) > 1:
         more = f" and {len(near) - 4} more" if len(near) > 4 else ""
         raise XnerError(f"{len(near)} runs begin with {given!r}: {', '.join(near[:4])}{more}; give a longer part")
@@ -123,7 +171,7 @@ def _begins(name: str, given: str) -> bool:
 
 
 def _alike(names: Sequence[str], given: str) -> list[str]:
-    """A few names to offer, where there are too many to list."""
+    """A few names to offer."""
     from difflib import get_close_matches
 
     return get_close_matches(given, names, n=3, cutoff=0.5) or list(names[:3])

@@ -6,10 +6,11 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from xner_bench import turns
+from xner_bench import plan, turns
 from xner_bench.attempts import failure
 from xner_bench.results import Store
 from xner_bench.studies import ORACLE, ZERO_SHOT
+from xner_bench.taken import TIME_IS_UP, first
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def work(
         if trial is None:
             return None
         said = " ".join(f"{field}={value}" for field, value in trial.params.items())
-        watch.note(said)
+        watch.note(first(trial.user_attrs["draw"] + 1, said))
         try:
             ended = _carry_out(study, trial, execution, deadline, watch)
         except Exception as error:
@@ -47,21 +48,19 @@ def _carry_out(study: Study, trial: Trial, execution: Execution, deadline: float
     from xner_bench.run import run
 
     settings = study.definition.settings(trial.params)
+    ready = plan.make(settings, execution, SILENT)
+    trial.set_user_attr("run_id", ready.run_id)  # before it begins: a trial that is killed says which run goes on
     start, look = time.monotonic(), Look(trial, settings.training.epochs, deadline)
     done = run(settings, execution, watch, look)
     found = not look.epochs
     if found and done.state == "done":
         for epoch, scores in _dev_scores(Store(execution.results), done).items():
             look.report(epoch, scores.get(settings.source))
-    for fact, value in (
-        ("run_id", done.run_id),
-        ("found", found),
-        ("seconds", round(time.monotonic() - start, 3)),
-    ):
+    for fact, value in (("found", found), ("seconds", round(time.monotonic() - start, 3))):
         trial.set_user_attr(fact, value)
     if done.state == "stopped" and not look.pruned:
         turns.put_back(study, trial)
-        return "time is up"
+        return TIME_IS_UP
     return _tell(study, trial, done, execution)
 
 

@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from xner_bench import draws, space
-from xner_bench.studies import turn
+from xner_bench.studies import held, holder, turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
     from optuna.trial import FrozenTrial, Trial
 
@@ -33,27 +32,53 @@ RETRIES = 3  # of a trial whose process was killed
 @contextmanager
 def take(study: Study, limit: int) -> Iterator[Trial | None]:
     """Take a trial, and hold it while it is carried out; None where `limit` draws have been begun."""
-    with turn(study.folder):
-        _revive(study)
-        trial = _next(study, limit)
-        hold = FileLock(_hold(study, trial.number if trial else -1))
-        if trial:
-            hold.acquire(timeout=0)
-    try:
+    with ExitStack() as afterwards:
+        trial = None
+        with turn(study.folder):
+            _revive(study)
+            number = _next(study, limit)
+            if number is not None:
+                afterwards.enter_context(_hold(study, number))
+                trial = _ask(study, number)
         yield trial
+
+
+@contextmanager
+def _hold(study: Study, number: int) -> Iterator[None]:
+    """Hold a trial from before it runs until it has ended: so one that runs and that nobody holds was killed."""
+    hold = FileLock(holder(study.folder, number))
+    hold.acquire(timeout=0)
+    try:
+        yield
     finally:
         hold.release()
-        if trial and _state(study, trial.number) != "RUNNING":
-            _hold(study, trial.number).unlink(missing_ok=True)
+        if _state(study, number) != "RUNNING":
+            holder(study.folder, number).unlink(missing_ok=True)
 
 
-def left(study: Study, limit: int) -> int:
-    """How many trials are to be begun until there are `limit` draws, those that were killed included."""
+class Left(NamedTuple):
+    """Draws without an end, by number from 1."""
+
+    free: tuple[int, ...]  # to be begun, those that were killed included
+    busy: tuple[int, ...]  # under way
+
+
+def ahead(study: Study, limit: int) -> Left:
+    """What is left to be done until there are `limit` draws."""
     with turn(study.folder):
         _revive(study)
         latest = study.latest()
-    waiting = sum(trial.state.name == "WAITING" for trial in latest)
-    return waiting + max(0, int(min(limit, study.definition.room)) - len(latest))
+    new = range(len(latest) + 1, int(min(limit, study.definition.room)) + 1)
+    return Left((*_draws(latest, "WAITING"), *new), _draws(latest, "RUNNING"))
+
+
+def _draws(latest: Iterable[FrozenTrial], state: str) -> tuple[int, ...]:
+    return tuple(trial.user_attrs["draw"] + 1 for trial in latest if trial.state.name == state)
+
+
+def left(study: Study, limit: int) -> int:
+    """How many trials are to be begun until there are `limit` draws."""
+    return len(ahead(study, limit).free)
 
 
 def begun(study: Study) -> int:
@@ -90,15 +115,21 @@ def put_back(study: Study, trial: Trial) -> None:
         _mark_failed(study, trial.number)
 
 
-def _next(study: Study, limit: int) -> Trial | None:
-    """A trial that was lined up, or one with a new draw."""
+def _next(study: Study, limit: int) -> int | None:
+    """The number of a trial that was lined up, or of one with a new draw."""
     latest = study.latest()
     if not any(trial.state.name == "WAITING" for trial in latest):
         drawn = draws.draw(study.definition, latest, len(latest)) if len(latest) < limit else None
         if drawn is None:
             return None
         study.asked.enqueue_trial(drawn, user_attrs={"draw": len(latest)})
+    return min(trial.number for trial in study.every() if trial.state.name == "WAITING")
+
+
+def _ask(study: Study, number: int) -> Trial:
+    """Have Optuna begin the trial: it takes the first one that waits."""
     trial = study.asked.ask(space.distributions(study.definition.space))
+    assert trial.number == number
     trial.set_user_attr("process", f"{socket.gethostname()}:{os.getpid()}")
     return trial
 
@@ -113,23 +144,18 @@ def _revive(study: Study) -> None:
             if trial.number in latest and _retries(trial) < RETRIES:
                 _line_up(study, trial, _retries(trial) + 1)
             _mark_failed(study, trial.number)
-            _hold(study, trial.number).unlink(missing_ok=True)
+            holder(study.folder, trial.number).unlink(missing_ok=True)
 
 
 def _abandoned(study: Study, number: int) -> bool:
     """Whether nobody holds a running trial. Whoever holds one ends it before they let it go."""
-    hold = FileLock(_hold(study, number))
-    try:
-        hold.acquire(timeout=0)
-    except Timeout:
-        return False
-    hold.release()
-    return _state(study, number) == "RUNNING"
+    return not held(study.folder, number) and _state(study, number) == "RUNNING"
 
 
 def _line_up(study: Study, trial: FrozenTrial, retries: int) -> None:
     """Have another trial of the same draw wait for its turn."""
     attrs = {"draw": trial.user_attrs["draw"], "retries": retries}
+    attrs |= {fact: trial.user_attrs[fact] for fact in ("run_id",) if fact in trial.user_attrs}
     study.asked.enqueue_trial(trial.system_attrs["fixed_params"], user_attrs=attrs)
 
 
@@ -145,7 +171,3 @@ def _retries(trial: FrozenTrial) -> int:
 
 def _state(study: Study, number: int) -> str:
     return study.every()[number].state.name
-
-
-def _hold(study: Study, number: int) -> Path:
-    return study.folder / f".trial-{number}.lock"

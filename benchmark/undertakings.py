@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from xner_bench.errors import XnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from xner_bench.studies import Trial
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class StudyStatus:
     method: str = ""
     suite: str = ""
     run_ids: tuple[str, ...] = ()
+    left: int = 0  # trials that were asked for, have not ended, and that nobody carries out
+    command: str = ""  # that asked for them
     problem: str = ""
 
 
@@ -76,6 +80,7 @@ def _study(results: Path, name: str) -> StudyStatus:
         return StudyStatus(name, problem=str(error))
     best = study.best() if trials else None
     run_ids = (trial.facts.get("run_id") for trial in trials)
+    wanted = study.wanted()
     return StudyStatus(
         name,
         trials=dict(Counter(trial.state for trial in trials)),
@@ -85,7 +90,15 @@ def _study(results: Path, name: str) -> StudyStatus:
         method=study.definition.base.method,
         suite=study.definition.base.suite,
         run_ids=tuple(str(run_id) for run_id in run_ids if run_id),
+        left=_left(trials, min(wanted.trials if wanted else 0, study.definition.room)),
+        command=wanted.command if wanted else "",
     )
+
+
+def _left(trials: Sequence[Trial], wanted: float) -> int:
+    open_ones = ("interrupted", "waiting")
+    again = sum(one.state in open_ones or (one.state == "failed" and not one.final) for one in trials)
+    return again + max(0, int(wanted) - len(trials))
 
 
 def journal_problem(path: Path) -> tuple[bool, str]:

@@ -5,8 +5,10 @@ A run that some process carries out at the moment is left alone: its files are s
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,14 +19,14 @@ from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from xner_bench.results import Run, Store
     from xner_bench.watch import Watch
 
 # damaged: not what was written. missing: not there. contradiction: whole, but of two files one must be wrong.
-# misplaced: in another folder than its own. other version: not for this one to read. left over: of no use, no harm.
-Kind = Literal["damaged", "missing", "contradiction", "misplaced", "other version", "left over"]
+# misplaced: in another folder than its own. other version: not for this one to read. unreadable: we may not read it, so
+# that nothing can be said of it. left over: of no use, no harm.
+Kind = Literal["damaged", "missing", "contradiction", "misplaced", "other version", "unreadable", "left over"]
 Remedy = Literal["set aside", "remove", "move", "mend"]
 
 TABLES = {"scores": SCORES, "predictions": PREDICTIONS, "history": HISTORY}
@@ -51,39 +53,43 @@ class Finding:
 
 def check(store: Store, watch: Watch = SILENT) -> Iterator[Finding]:
     """Everything that is wrong with a store, run by run, then the rest."""
-    folders = run_folders(store)
+    folders = survey.folders(store)
     with watch.stage("checking runs", len(folders)) as advance:
         for folder in folders:
             yield from check_run(store, folder)
             advance(1, folder.name)
-    yield from left_over_locks(store)
     yield from check_rest(store)
-
-
-def run_folders(store: Store) -> list[Path]:
-    """The folders of the runs, by id."""
-    return sorted(path for path in (store.root / "runs").glob("[!.]*") if path.is_dir())
 
 
 def check_run(store: Store, folder: Path, mine: bool = False) -> list[Finding]:
     """What is wrong with one run. `mine`: its lock is held by whoever asks."""
     if not mine and store.held(folder.name):
         return []
-    found = list(_run(folder))
+    found = list(_legible(_run(folder), folder))
     return [] if not mine and found and store.held(folder.name) else found  # it may have begun meanwhile
 
 
+def _legible(found: Iterator[Finding], place: Path) -> Iterator[Finding]:
+    """What is found, up to something that cannot be read."""
+    try:
+        yield from found
+    except OSError as error:
+        path = Path(os.fsdecode(error.filename)) if error.filename else place
+        yield Finding("unreadable", path, f"cannot be read: {(error.strerror or str(error)).lower()}")
+
+
 def _run(folder: Path) -> Iterator[Finding]:
+    os.scandir(folder).close()  # else it is something in it that cannot be read
     yield from temporary(folder)
     if (folder / "epochs").is_dir():
         yield from temporary(folder / "epochs")
     path = folder / "run.json"
-    if not path.is_file():
+    if not path.exists():
         yield from _without_record(folder)
         return
     try:
         run = read_run(path)
-    except (XnerError, OSError) as error:
+    except XnerError as error:
         if survey.other_schema(path) is None:
             yield Finding("damaged", path, _reason(error, path), remedy="set aside")
         else:
@@ -93,7 +99,7 @@ def _run(folder: Path) -> Iterator[Finding]:
         yield _misplaced(folder, run)
         return
     if identity.numbers_of(run) is None:
-        said = "its ids are not those of what it says: it was changed, or an early version wrote it"
+        said = "its ids are not those of what it says: it was changed, or another version wrote it"
         yield Finding("contradiction", path, said, run)
     yield from _epochs(folder, run)
     if run.state == "done":
@@ -119,7 +125,7 @@ def temporary(folder: Path, older_than: float = 0.0) -> Iterator[Finding]:
 def _without_record(folder: Path) -> Iterator[Finding]:
     own = [path for path in folder.iterdir() if not TEMPORARY.fullmatch(path.name)]
     if own:
-        yield Finding("missing", folder / "run.json", "no record of this run")
+        yield Finding("missing", folder / "run.json", _gone("no record of this run", folder / "run.json"))
     else:
         yield Finding("left over", folder, "a folder of a run that never began", remedy="remove")
 
@@ -163,7 +169,13 @@ def unreadable(path: Path, problem: str, run: Run | None = None) -> Finding:
     """A file that is not there, or not what it was."""
     if path.exists():
         return Finding("damaged", path, problem, run, "set aside")
-    return Finding("missing", path, "it is not there", run)
+    return Finding("missing", path, _gone("it is not there", path), run)
+
+
+def _gone(said: str, path: Path) -> str:
+    """With the name of what was in its place until it was set aside."""
+    aside = sorted(path.parent.glob(f"{path.name}*{ASIDE}"), key=lambda one: one.lstat().st_ctime)
+    return f"{said}; {aside[-1].name} is what was set aside" if aside else said
 
 
 def _contradictions(run: Run, tables: dict[str, Any], chosen: Any) -> Iterator[tuple[str, str]]:
@@ -190,32 +202,30 @@ def _checkpoint(folder: Path, run: Run) -> Iterator[Finding]:
         yield unreadable(path, problem, run)
 
 
-def left_over_locks(store: Store) -> Iterator[Finding]:
-    """Locks that nobody holds, and what a killed `probe` left."""
-    runs = store.root / "runs"
-    for path in sorted(runs.glob(".*.lock")):
-        if not store.held(path.name[1 : -len(".lock")]):
-            yield Finding("left over", path, "a lock that nobody holds", remedy="remove")
-    yield from temporary(runs, PATIENCE)
-
-
 def check_rest(store: Store) -> Iterator[Finding]:
-    """What lies beside the runs: grids, studies, the leaderboard."""
-    yield from _grids(store.root)
-    yield from _studies(store.root / "studies")
+    """What lies beside the runs: grids, studies, the leaderboard, and what killed processes left anywhere."""
+    for part in (_grids, _studies, _leaderboard, _temporary):
+        yield from _legible(part(store.root), store.root)
+
+
+def _leaderboard(results: Path) -> Iterator[Finding]:
     for name in ("per_language.parquet", "leaderboard.parquet"):
-        path = store.root / "leaderboard" / name
+        path = results / "leaderboard" / name
         if path.exists() and (problem := sound.parquet_problem(path)):
             yield Finding("damaged", path, problem, remedy="set aside")
-    for folder in (store.root, *(store.root / name for name in ("grids", "studies", "leaderboard"))):
+
+
+def _temporary(results: Path) -> Iterator[Finding]:
+    for folder in (results, *(results / name for name in ("runs", "grids", "studies", "leaderboard"))):
         yield from temporary(folder, PATIENCE)
-    for folder in sorted((store.root / "studies").glob("[!.]*")):
+    for folder in sorted((results / "studies").glob("[!.]*")):
         yield from temporary(folder, PATIENCE)
 
 
 def _grids(results: Path) -> Iterator[Finding]:
     for grid in undertakings.grids(results):
         path = results / "grids" / f"{grid.name}.json"
+        path.open("rb").close()  # PermissionError where it is sound as far as we can tell
         if grid.problem:
             other = survey.other_schema(path, 1) is not None
             yield Finding(
@@ -227,9 +237,9 @@ def _aside(other_version: bool) -> Remedy | None:
     return None if other_version else "set aside"
 
 
-def _studies(folder: Path) -> Iterator[Finding]:
+def _studies(results: Path) -> Iterator[Finding]:
     """What is searched, and the journals of the trials; one without the other would mislead a new search."""
-    for path in sorted(folder.glob("[!.]*")):
+    for path in sorted((results / "studies").glob("[!.]*")):
         if studies.is_name(path.name):  # else somebody moved it out of the way
             yield from _definition(path / studies.DEFINITION)
             yield from _journal(path / studies.JOURNAL)
@@ -238,6 +248,7 @@ def _studies(folder: Path) -> Iterator[Finding]:
 def _definition(path: Path) -> Iterator[Finding]:
     if not path.is_file():
         return
+    path.open("rb").close()
     try:
         studies.load(path.parent.parent.parent, path.parent.name)
     except XnerError as error:

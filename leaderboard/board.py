@@ -6,9 +6,11 @@ first (over its targets, unweighted), over the seeds then. A mean is given only 
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter, defaultdict
 from dataclasses import replace
 from math import fsum
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from xner_bench import survey
@@ -42,18 +44,21 @@ def build(store: Store, catalogue: Catalogue, suite: str | None = None, watch: W
     Raises XnerError where there is nothing to rank, or where the catalogue does not have the suite of a run.
     """
     records = survey.read(store)
-    if problem := survey.complaint(records.unreadable):
+    changed = survey.contradictory(store, (run for run in records.runs if run.state == "done"))
+    lost = (*records.unreadable, *changed)
+    if problem := survey.complaint(lost):
         watch.note(problem)
-    runs = [run for run in records.runs if suite in (None, run.settings.suite)]
+    untrue = {one.run_id for one in changed}
+    runs = [run for run in records.runs if suite in (None, run.settings.suite) and run.run_id not in untrue]
     if not any(run.state == "done" for run in runs):
         raise XnerError(_nothing(store, suite, runs))
     grouped: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
         grouped[run.settings.suite, run.settings.source].append(run)
     labelled = _entries(runs, catalogue)
-    lost = len(records.unreadable)  # nobody knows of which suite
+    others: Counter[str] = Counter(one.kind for one in lost)  # nobody knows of which suite
     return tuple(
-        _section(store, catalogue, labelled, grouped[name, source], catalogue.suite(name), source, lost)
+        _section(store, catalogue, labelled, grouped[name, source], catalogue.suite(name), source, others)
         for name, source in sorted(grouped)
     )
 
@@ -64,7 +69,8 @@ def _nothing(store: Store, suite: str | None, runs: Sequence[Run]) -> str:
         states = Counter(run.state for run in runs)
         what += f" that finished ({', '.join(f'{n} {state}' for state, n in sorted(states.items()))})"
     flags = f"--suite {suite} " if suite else ""
-    return f"{what} in {store.root}; get some with: xner-bench run {flags}--method slicer --h 8"
+    where = "" if store.root == Path("results") else f" --results {shlex.quote(str(store.root))}"
+    return f"{what} in {store.root}; get some with: xner-bench run {flags}--method slicer --h 8{where}"
 
 
 def _entries(runs: Sequence[Run], catalogue: Catalogue) -> list[Entry]:
@@ -86,7 +92,7 @@ def _section(
     runs: Sequence[Run],
     suite: Suite,
     source: str,
-    lost: int = 0,
+    others: Mapping[str, int],
 ) -> Section:
     own = [entry for entry in labelled if entry.suite == suite.name and entry.run.settings.source == source]
     seeds = {entry.label: _scores(store, entry) for entry in own}
@@ -99,7 +105,7 @@ def _section(
         corpora=_corpora(suite, source, own),
         lines=(),
         notices=_notices(catalogue, suite, source),
-        unranked=_unranked(runs, lost),
+        unranked=_unranked(runs, others),
         differing=_differing(run for entry in own for run in entry.runs),
     )
     ours = [line for entry in own for line in _lines(entry, seeds[entry.label], section)]
@@ -120,9 +126,9 @@ def _notices(catalogue: Catalogue, suite: Suite, source: str) -> tuple[str, ...]
     return tuple(dict.fromkeys(notice for notice in (suite.notice, *cards) if notice))
 
 
-def _unranked(runs: Iterable[Run], lost: int) -> dict[str, int]:
+def _unranked(runs: Iterable[Run], others: Mapping[str, int]) -> dict[str, int]:
     states = sorted(Counter(run.state for run in runs if run.state != "done").items())
-    return {**dict(states), **({"unreadable": lost} if lost else {})}
+    return {**dict(states), **dict(sorted(others.items()))}
 
 
 def _differing(runs: Iterable[Run]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xner_bench import catalogue as catalogues
+from xner_bench.identity import identity
 from xner_bench.results import SCORES, CorpusRecord, EncoderRecord, Missing, Run, Store
 from xner_bench.settings import RunSettings, Training, digest
 
@@ -73,26 +74,27 @@ class Bench:
         missing: tuple[tuple[str, str], ...] = (),
         training: Mapping[str, Any] | None = None,
         data: str = "1",
-        twin: bool = False,
         **changes: Any,
     ) -> Run:
         """Store a run of a suite, with changes to its settings.
 
         `scores`: corpus, or (corpus, protocol) -> counts of PER, of LOC one entity is found; a corpus that is
-        not named gets (8, 2, 2), None has no scores. `twin` makes a second run of the same settings.
+        not named gets (8, 2, 2), None has no scores.
         """
         settings = self.settings(method, seed=seed, training=training or {}, **changes)
-        told = settings.model_dump(mode="json")
+        name = settings.encoder.rsplit("/")[-1]
+        encoder = EncoderRecord(name=name, revision=None, fingerprint=digest(name), parameters=1)
+        read = tuple(_record(corpus, data) for corpus in settings.corpora)
+        prints = {f"{one.corpus} {one.split}": one.fingerprint for one in read}
+        run_id, entry_id = identity(settings, "built in", encoder.fingerprint, prints)
         run = Run(
-            run_id=digest([told, data, twin])[:16],
-            entry_id=digest([{**told, "seed": None}, data])[:16],
+            run_id=run_id,
+            entry_id=entry_id,
             state=state,
             settings=settings,
             method_origin="built in",
-            encoder=EncoderRecord(
-                name=settings.encoder.rsplit("/")[-1], revision=None, fingerprint="f" * 64, parameters=1
-            ),
-            data=tuple(_record(corpus, data) for corpus in settings.corpora),
+            encoder=encoder,
+            data=read,
             missing=tuple(Missing(corpus=c, split=s, reason=f"not in /secret/{c}") for c, s in missing),
             provenance={},
         )

@@ -176,7 +176,15 @@ def test_the_default_suite_needs_nothing_from_outside() -> None:
 @pytest.mark.parametrize(
     ("argv", "parts"),
     [
-        ("run", ("Missing option", "--method")),
+        ("run", ("no method is given", "--method", "xner-bench methods")),
+        ("run --method standard --results=", ("--results", "is empty")),
+        ("run --method standard --encoder=", ("--encoder", "is empty")),
+        ("run --method standard --device=", ("--device", "is empty")),
+        ("run --method standard --grid=", ("--grid", "is empty")),
+        ("run --method standard --chosen-on=,", ("--chosen-on", "is empty")),
+        ("run --method=", ("--method", "is empty")),
+        ("runs --results=", ("--results", "is empty")),
+        ("runs show 1 --results /dev/null", ("--results", "/dev/null is not a folder")),
         ("run --method standard --h 8", ("--h is no option of method 'standard' (it has none)", "slicer has it")),
         ("run --h 8 --method standard", ("--h is no option of method 'standard'",)),
         ("run --h 8", ("--h is an option of method slicer", "--method slicer")),
@@ -220,9 +228,12 @@ def test_what_a_user_can_mend_is_one_line(argv: str, parts: tuple[str, ...]) -> 
         assert part in said
 
 
-def test_a_width_that_does_not_fit_lists_those_that_do(small: Small, tmp_path: Path) -> None:
-    said = complaint(*small.argv(tmp_path / "r", "--h", 5, method="slicer"))
+@pytest.mark.parametrize("widths", ["5", "5,8"])
+def test_a_width_that_does_not_fit_lists_those_that_do(small: Small, tmp_path: Path, widths: str) -> None:
+    argv = small.argv(tmp_path / "r", "--h", widths, method="slicer")
+    said = complaint(*(word for word in argv if word != "--quiet"))
     assert "--h 5 does not divide the hidden size 32; choose one of 1, 2, 4, 8, 16, 32" in said
+    assert not (tmp_path / "r").exists(), "nothing has begun"
 
 
 def test_places_that_are_not_there(small: Small, tmp_path: Path) -> None:
@@ -259,9 +270,10 @@ def test_results_that_cannot_be_written_are_said_before_anything_else(small: Sma
     place = tmp_path / "results"
     place.write_text("a file")
     for results in (place, place / "below"):
-        said = complaint(*small.argv(results, "--encoder", tmp_path / "nowhere", "--data-root", tmp_path / "nowhere"))
-        assert f"cannot write {results}" in said
-        assert "--results DIR" in said
+        for more in ((), ("--dry-run",), ("--dry-run", "--seeds", "1,2")):
+            said = complaint(*small.argv(results, "--encoder", tmp_path / "nowhere", *more))
+            assert f"cannot write {results}" in said
+            assert "--results DIR" in said
     assert place.read_text() == "a file"
 
 

@@ -174,12 +174,13 @@ def test_flags_change_a_grid() -> None:
 
 
 def test_a_file_says_what_flags_say(tmp_path: Path) -> None:
-    text = "method: [standard, slicer]\nh: [1, 2]\nlr: [5e-6, 1]\nclip: [null, 1]\nseeds: [42-44, 50]\nsource: en\n"
+    text = "method: [standard, slicer]\nh: [1, 2]\nlr: [5e-6, 1]\nclip: [none, 1, null]\nsource: en\n"
+    text += "seeds: [42-44, 50]\n"
     found = read(tmp_path, text)
     assert found == Grid(
         method=("standard", "slicer"),
         options={"h": (1, 2)},
-        training={"lr": (5e-6, 1.0), "clip": (None, 1.0)},
+        training={"lr": (5e-6, 1.0), "clip": (None, 1.0, None)},
         seed=(42, 43, 44, 50),
         source=("en",),
     )
@@ -193,13 +194,16 @@ def test_a_file_says_what_flags_say(tmp_path: Path) -> None:
         ("- slicer\n", (":1:", "keys")),
         ("method: slicer\nhh: 3\n", (":2: hh", "'h'")),
         ("method: slicer\n\nepoch: 3\n", (":3: epoch", "'epochs'")),
-        ("method: slicer\nlr: [1e-5, fast]\n", (":2: lr.1", '"fast"')),
+        ("method: slicer\nlr: [1e-5, fast]\n", (":2: lr.1: value 2 of the list: ", '"fast"', "peak learning rate")),
+        ("method: slicer\nlr: 1e-5, 2e-5\n", (":2: lr: ", "several values are a list: [1e-5, 2e-5]")),
+        ("method: slicer\nlr: none\n", (":2: lr: ", '"none"')),
+        ("method: slicer\nseed: 1\nseeds: 2-3\n", (":2: seed: ", "seed and seeds", "keep one")),
         ("method: slicer\nlr: [1e-5, -1]\n", (":2: lr.1", "greater than 0", "-1")),
-        ("method: slicer\nh: '8'\n", (":2: h", '"8"')),
+        ("method: slicer\nh: '8'\n", (":2: h: ", '"8"', "leave the quotes out")),
         ("method: slicer\nh: {a: 1}\n", (":2: h", "a value or a list")),
         ("method: slicer\nh: [[1]]\n", (":2: h.0", "a value or a list")),
         ("method: slicer\nh: []\n", (":2: h", "empty")),
-        ("method: 3\n", (":1: method", "text", "3")),
+        ("method: 3\n", (":1: method: ", "text", "3", "in quotes")),
         ("method: slicer\nseeds: 51-42\n", (":2: seeds", "'51-42'", "lower number first")),
         ("method: slicer\nseeds: 0-999999999\n", (":2: seeds", "100,000")),
         ("method: slicer\nseeds: [1, x]\n", (":2: seeds.1", '"x"')),
@@ -230,7 +234,7 @@ def test_a_suites_own_grid_that_is_wrong_is_told_by_its_key(tmp_path: Path) -> N
     path.write_text(worlds.SUITE + "grids:\n  own: {method: slicer, h: eight}\n", "utf-8")
     answer = call("run", "--suite", "small", "--catalogue", small.catalogue, "--grid", "own", "--dry-run")
     assert (answer.status, answer.err.count("\n")) == (2, 1)
-    assert "suite small, grids.own.h.0: Input should be a valid integer" in answer.err
+    assert "suite small, grids.own.h: Input should be a valid integer" in answer.err
 
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
@@ -360,6 +364,13 @@ def test_seeds_are_lines_of_one_entry(small: Small, tmp_path: Path) -> None:
     assert "±" in answer.out
 
 
+def test_a_mean_over_some_of_a_suites_targets_is_none(small: Small, tmp_path: Path) -> None:
+    answer = call(*small.argv(tmp_path, "--epochs", 1, "--seeds", "1-2", "--targets", "sw"))
+    assert answer.status == 0, answer.err
+    (line,) = (line for line in answer.out.splitlines() if line.startswith("standard  "))
+    assert line.split() == ["standard", "2", "of", "2", "1/2", "2/3", "2/3"]
+
+
 def test_what_fails_stops_nothing_else(small: Small, tmp_path: Path) -> None:
     """A run whose folder cannot be written fails, one whose rate is absurd diverges; the others are done."""
     flags = ("--lr", "1e-2,1e30", "--seeds", "1-2", "--epochs", 1)
@@ -468,9 +479,13 @@ def test_one_run_of_a_grid_prints_as_one_run(small: Small, done: Path) -> None:
         ("--grid papr --suite slicer-en", ("'papr'", "'paper'")),
         ("--grid nowhere.yaml", ("nowhere.yaml",)),
         ("--grid paper --suite slicer-en,slicer-ru", ("--grid paper", "one suite")),
-        ("--grid compare --from-study one", ("--grid", "--from-study")),
+        ("--grid compare --from-study one", ("--grid", "--from-study", "xner-bench run --help")),
         ("--from-study nothing", ("'nothing'",)),
-        ("--method standard --as-yaml", ("--dry-run",)),
+        ("--method standard --as-yaml", ("--dry-run", "xner-bench run --help")),
+        ("--method standard --dry-run --as-yaml --gpus-per-run 1", ("--gpus-per-run 1", "--executor ray")),
+        ("--method standard --dry-run --data-root nowhere", ("nowhere is no folder", "--data-root DIR")),
+        ("--method standard --dry-run --epochs 99999999999999999999999", ("--epochs", "1000000")),
+        ("--seeds 1,2", ("no method", "--method", "xner-bench methods")),
         ("--method standard --encoder a,b --encoder-revision c", ("--encoder-revision",)),
         ("--method standard --seeds 1,2 --workers 0", ("--workers", "0")),
         ("--method standard --seeds 1,2 --ray-address here", ("--ray-address", "--executor ray")),
@@ -720,6 +735,13 @@ def test_grids_are_written_down(tmp_path: Path, small: Small) -> None:
     assert (first.study, second.study) == ("one", None)
     assert drive.record(planned, execution, study="one").grid_id == first.grid_id, "one file for the same runs"
     assert len(records(tmp_path)) == 2
+
+
+def test_profiles_are_a_list_too(tmp_path: Path) -> None:
+    both = "profiles: [word-lenient, subword-lenient]\n"
+    for flags in (("word-lenient,subword-lenient",), ("word-lenient", "--profile", "subword-lenient,word-lenient")):
+        answer = call("run", "--method", "standard", "--dry-run", "--as-yaml", "--profile", *flags)
+        assert both in answer.out, answer
 
 
 def test_training_has_lists_for_every_field() -> None:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
 from boards import Bench
+from errands import Recorded
 from hypothesis import given
 from hypothesis import strategies as st
 
 from xner_bench.errors import XnerError
 from xner_bench.leaderboard import board, cells, table
+from xner_bench.leaderboard.entries import entries
 from xner_bench.leaderboard.groups import groups
+from xner_bench.results import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from xner_bench.leaderboard.lines import Line, Section
+    from xner_bench.results import Run
 
 SLICER = {"h": 8, "classifier": "trained", "bias": "per_slice"}
 SLICER_EN = {"suite": "slicer-en", "profiles": ("word-strict", "subword-lenient")}
@@ -189,8 +193,11 @@ def test_only_finished_runs_rank(bench: Bench, state: str) -> None:
 
 
 def test_nothing_to_rank_says_what_to_type(bench: Bench) -> None:
-    with pytest.raises(XnerError, match=r"no results in .*; get some with: xner-bench run --method slicer --h 8$"):
+    hint = re.escape(f"; get some with: xner-bench run --method slicer --h 8 --results {bench.store.root}")
+    with pytest.raises(XnerError, match=rf"no results in .*{hint}$"):
         board.build(bench.store, bench.catalogue)
+    with pytest.raises(XnerError, match=r"no results in results; .* --h 8$"):
+        board.build(Store(Path("results")), bench.catalogue)
     bench.add(state="diverged")
     with pytest.raises(XnerError, match=r"no results that finished \(1 diverged\)"):
         board.build(bench.store, bench.catalogue)
@@ -207,10 +214,46 @@ def test_a_suite_that_the_catalogue_lacks_names_the_flag(bench: Bench) -> None:
 
 
 def test_a_seed_that_comes_twice_is_an_error(bench: Bench) -> None:
-    bench.add()
-    bench.add(twin=True)
+    run = bench.add()
     with pytest.raises(XnerError, match="one set-up with one seed, 42"):
+        entries([run, run.model_copy(update={"run_id": "twin"})], bench.catalogue.suite("toy"))
+
+
+def changed(bench: Bench, run: Run) -> None:
+    """Somebody edits a record."""
+    path = bench.store.folder(run.run_id) / "run.json"
+    path.write_text(path.read_text().replace('"lr": 1e-05', '"lr": 2e-05'))
+
+
+def left_out(bench: Bench) -> tuple[Section, str]:
+    """The leaderboard, and the one line about what is not in it."""
+    watch = Recorded()
+    (found,) = board.build(bench.store, bench.catalogue, watch=watch)
+    (note,) = [event[1] for event in watch.events if event[0] == "note"]
+    return found, note
+
+
+def test_records_that_are_not_what_their_ids_stand_for_are_left_out(bench: Bench) -> None:
+    good, bad = bench.add(seed=1), bench.add(seed=2)
+    changed(bench, bad)
+    found, note = left_out(bench)
+    assert [line.run_ids for line in found.lines] == [(good.run_id,)]
+    assert found.unranked == {"contradictory": 1}
+    assert bad.run_id in note
+    assert "`xner-bench results check` says what to do" in note
+    changed(bench, good)
+    with pytest.raises(XnerError, match="no results in"):
         board.build(bench.store, bench.catalogue)
+
+
+def test_a_run_in_another_folder_than_its_own_is_left_out(bench: Bench) -> None:
+    run = bench.add()
+    other = bench.store.folder(f"{run.run_id[:-12]}000000000000")
+    other.symlink_to(bench.store.folder(run.run_id))
+    found, note = left_out(bench)
+    assert [line.run_ids for line in found.lines] == [(run.run_id,)]
+    assert found.unranked == {"misplaced": 1}
+    assert f"{other}/run.json: this is the record of {run.run_id}" in note
 
 
 def labels(bench: Bench) -> list[str]:

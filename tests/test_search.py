@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import threading
@@ -17,8 +18,9 @@ from errands import Remembering
 from small import call
 
 from xner_bench import catalogue, registry, search, space, studies, trials
+from xner_bench.cli.board import Lines
 from xner_bench.errors import XnerError
-from xner_bench.executors import choose
+from xner_bench.executors import InSequence, choose
 from xner_bench.method import Sizes
 from xner_bench.results import Store
 from xner_bench.run import objective, run
@@ -26,8 +28,10 @@ from xner_bench.space import Range
 from xner_bench.stages import Stop
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from xner_bench.jobs import Board, Job, Outcome
     from xner_bench.studies import Study, Trial
 
 FEW = ("--epochs", "2", "--pruner", "none", "--study", "s")
@@ -224,13 +228,66 @@ def test_a_search_ends_when_its_time_is_up_and_goes_on_later(world: worlds.Small
     study = studies.load(tmp_path, "s")
     assert [trial.state for trial in study.trials()] == ["waiting"]
     assert ended.status == 1
-    assert "no trial is complete" in ended.err
+    assert ended.err == "time is up after 0 of 1 trials; the same command goes on\nno trial is complete yet\n"
     [stopped] = Store(tmp_path).runs()
     assert stopped.state == "stopped"
     assert list((Store(tmp_path).folder(stopped.run_id) / "epochs").iterdir())
     assert call(*command).status == 0
     assert [trial.state for trial in study.trials()] == ["complete"]
     assert len(times(tmp_path)) == 1
+
+
+def test_trials_that_were_not_begun_are_not_said_to_be_done(
+    world: worlds.Small, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Time for one trial and the beginning of the other; then another search has made what is left."""
+    line = [word for word in argv(world, tmp_path, "--trials", 3, *FEW, "--lr", "1e-2") if word != "--quiet"]
+    assert call(*line, "--trials", 1).status == 0
+    ended = call(*line, "--timeout", "0.001")
+    assert ended.status == 0
+    said = "study s: 3 trials, of which there are 1 (1 complete); h from 1, 2, 4, 8, 16, 32"
+    assert ended.err.splitlines() == [said, "time is up after 1 of 3 trials; the same command goes on"]
+    study = studies.load(tmp_path, "s")
+
+    class Late(InSequence):
+        """Another search has made a trial just before this one begins."""
+
+        def carry_out(self, jobs: Sequence[Job], board: Board) -> Iterator[Outcome]:
+            trials.work(study, world.execution(tmp_path), 3, 0, None)
+            yield from super().carry_out(jobs, board)
+
+    search.search(study, world.execution(tmp_path), Late(), Lines(), limit=3)
+    told = [line.partition(" in ")[0] for line in capsys.readouterr().err.splitlines() if "=" not in line]
+    assert told == ["trial 3 of 3: started", "trial 3 of 3: done"]
+    more = call(*line, "--trials", 1)
+    assert more.err.startswith("study s: 1 trial, and there are more, 3 (3 complete); ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_search_that_was_ended_is_interrupted_and_says_how_to_go_on(
+    world: worlds.Small, tmp_path: Path, number: signal.Signals
+) -> None:
+    line = [word for word in argv(world, tmp_path, "--trials", 1, *FEW, "--epochs", 2000) if word != "--quiet"]
+    process = worlds.start(*line)
+    while not list(tmp_path.glob("runs/*/epochs/state-*")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    look = ("status", "--results", tmp_path, "--catalogue", world.catalogue)
+    assert json.loads(call(*look, "--json").out)["studies"][0]["trials"] == {"running": 1}
+    assert "to go on" not in call(*look).out
+    process.send_signal(number)
+    ended = worlds.end(process)
+    if number == signal.SIGTERM:
+        assert ended.status == 143
+        assert ended.err.endswith("xner-bench: ended by a signal; the same command goes on with what is missing\n")
+    (study,) = json.loads(call(*look, "--json").out)["studies"]
+    assert study["trials"] == {"interrupted": 1}
+    assert study["run_ids"] == list(times(tmp_path))
+    said = call(*look).out
+    assert f"s, to go on: {shlex.join(['xner-bench', *line])}\n" in said
+    assert "to go on with" not in said  # the run is the study's
+    again = call(*line, "--timeout", "0.001")
+    assert "of which there are 1 (1 interrupted)" in again.err
 
 
 def test_an_oracle_is_asked_for_by_name_and_marks_what_comes_of_it(world: worlds.Small, tmp_path: Path) -> None:

@@ -256,11 +256,25 @@ def test_filters_pick(many: Filled, filters: list[str], number: int) -> None:
 
 @pytest.mark.parametrize(
     ("given", "offered"),
-    [("hh=8", "'h'"), ("state=finished", "state is called"), ("h", "key=value"), ("h=", "key=value")],
+    [
+        ("hh=8", "'h'"),
+        ("state=finished", "state is called"),
+        ("h", "key=value"),
+        ("h=", "no value after"),
+        ("method=slcier", "'slicer'"),
+        ("seed=abc", "'abc' is no number"),
+        ("seed=1,4-", "'4-' is no number"),
+        ("h=x", "'x' is no number"),
+    ],
 )
 def test_wrong_filters_are_answered(many: Filled, given: str, offered: str) -> None:
     with pytest.raises(XnerError, match=offered):
         runs(many, "--filter", given)
+
+
+@pytest.mark.parametrize("given", ["seed=77", "seed=none", "suite=quick", "encoder=other", "state=running"])
+def test_what_no_run_here_has_is_no_mistake(many: Filled, given: str) -> None:
+    assert "none of 10 runs" in runs(many, "--filter", given).out
 
 
 def test_an_option_that_no_run_has_is_a_key_all_the_same(bench: Filled) -> None:
@@ -316,9 +330,19 @@ def test_the_beginning_of_an_id_or_of_its_hash_is_enough(bench: Filled) -> None:
         survey.find(bench.store, "zzz")
     with pytest.raises(UnknownName):
         survey.find(bench.store, "")
+    for seed in range(10, 15):
+        bench.complete(seed=seed)
+    with pytest.raises(UnknownName, match="lists all") as caught:
+        survey.find(bench.store, "zzz")
+    assert str(caught.value).count("standard-toy-s") == 3, "not all of a store in one line"
     with pytest.raises(XnerError, match=r"run\.json"):
         damage(bench, one)
         survey.find(bench.store, one.run_id)
+    path = damage(bench, other)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(XnerError, match=r"run\.json: .*a folder is in its place"):
+        survey.find(bench.store, other.run_id)
 
 
 def test_show_says_all_of_a_run(bench: Filled) -> None:

@@ -16,7 +16,7 @@ from faults import files_no_larger_than
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xner_bench import draws, report, space, studies, turns
+from xner_bench import draws, report, space, studies, turns, undertakings
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.space import Range
 
@@ -125,7 +125,7 @@ def test_a_killed_trial_is_marked_and_its_draw_tried_again_three_times(tmp_path:
             check=False,
         )
         assert one.returncode == -signal.SIGKILL
-        assert states(study) == ["running"], kill
+        assert states(study) == ["interrupted"], kill
     assert turns.left(study, 1) == 0
     assert [(trial.state, trial.error) for trial in study.trials()] == [("failed", "its process was killed")]
     assert len({json.dumps(trial.system_attrs["fixed_params"]) for trial in study.every()}) == 1
@@ -144,6 +144,29 @@ def test_a_trial_that_somebody_carries_out_is_left_to_them(tmp_path: Path) -> No
         assert states(other) == ["running", "complete"]
         searching.end(study, ours)
     assert states(other) == ["complete", "complete"]
+
+
+def test_a_study_knows_what_was_wanted_of_it(tmp_path: Path) -> None:
+    study = searching.create(tmp_path)
+    assert study.wanted() is None
+    assert [(one.left, one.command) for one in undertakings.studies(tmp_path)] == [(0, "")]
+    study.want(5, "xner-bench search --trials 5")
+    searching.carry_out(study, 2)
+    for final in (True, False):
+        with turns.take(study, 4) as trial:
+            assert trial is not None
+            turns.fail(study, trial, "the disk is full", final=final)
+    with turns.take(study, 5):
+        (status,) = undertakings.studies(tmp_path)
+        assert status.trials == {"complete": 2, "failed": 2, "running": 1}
+        assert status.left == 1
+    (status,) = undertakings.studies(tmp_path)  # nobody holds it any more
+    assert (status.trials["interrupted"], status.left) == (1, 2)
+    assert status.command == "xner-bench search --trials 5"
+    study.want(9, "xner-bench search --trials 9")
+    assert undertakings.studies(tmp_path)[0].left == 2 + 4
+    (study.folder / studies.WANTED).write_text("{")
+    assert undertakings.studies(tmp_path)[0].command == ""
 
 
 def test_what_failed_is_tried_again_unless_it_would_fail_again(tmp_path: Path) -> None:
@@ -254,15 +277,20 @@ def test_ranges_that_are_none_are_refused() -> None:
 
 def test_a_study_is_only_gone_on_with_if_it_is_the_same(tmp_path: Path) -> None:
     searching.create(tmp_path)
-    with pytest.raises(XnerError, match=r"'widths' is there already, with sampler tpe instead of random; "):
+    with pytest.raises(
+        XnerError, match=r"there already, with other settings: sampler is tpe in the study, random here; "
+    ):
         searching.create(tmp_path, sampler="random")
-    with pytest.raises(XnerError, match=r"search of h .* instead of none"):
+    with pytest.raises(XnerError, match=r"h is 1, 2, 4, 8, 16, 32 in the study, 1 here"):
         searching.create(tmp_path, space={"lr": searching.SPACE["lr"]})
     with pytest.raises(XnerError, match="another encoder or other data"):
         searching.create(tmp_path, inputs="others")
+    coarse = Range(low=1e-4, high=1e-2, log=True, grid=(1e-3,))
+    with pytest.raises(XnerError, match=r"0.01 \(log\) in the study, 0.0001 .*, in a grid 0.001 here;"):
+        searching.create(tmp_path, space={**searching.SPACE, "lr": coarse})
     ours = searching.definition()
     slower = ours.base.model_copy(update={"training": ours.base.training.model_copy(update={"epochs": 9})})
-    with pytest.raises(XnerError, match="epochs 4 instead of 9"):
+    with pytest.raises(XnerError, match="epochs is 4 in the study, 9 here"):
         searching.create(tmp_path, base=slower)
     assert studies.usual_name(ours) != studies.usual_name(ours.model_copy(update={"seed": 9}))
 

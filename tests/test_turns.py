@@ -13,16 +13,17 @@ from errands import Remembering
 
 from xner_bench import search, studies, turns
 from xner_bench.errors import XnerError
-from xner_bench.jobs import Outcome
+from xner_bench.jobs import Job, Outcome
 from xner_bench.settings import Execution
 from xner_bench.stages import Stop
-from xner_bench.trials import Look
+from xner_bench.taken import TIME_IS_UP, Taken, first
+from xner_bench.trials import Look, work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from xner_bench.jobs import Board, Job
+    from xner_bench.jobs import Board
     from xner_bench.settings import RunSettings
     from xner_bench.studies import Study
 
@@ -74,6 +75,30 @@ def test_an_executor_that_takes_no_trial_ends_the_search(tmp_path: Path) -> None
     study = searching.create(tmp_path)
     failures = search.search(study, Execution(results=tmp_path), Idle(study, 0), Remembering(), limit=2)
     assert [failure.error for failure in failures] == ["no room"] * 2
+
+
+def test_a_board_shows_the_trials_that_were_taken_under_their_own_numbers() -> None:
+    told, jobs = Remembering(), [Job("a trial", work)] * 4
+    board = Taken(told, [2, 4, 5], 5)
+    board.begin(jobs)
+    for index, draw in enumerate((4, 2)):
+        board.started(index, 1)
+        with board.watch(index).stage("before it is taken", 1):
+            pass
+        board.watch(index).note(first(draw, "h=8"))
+        board.watch(index).note("trial 9: F1 50.0")  # no more than a note
+    board.ended(Outcome(0, "F1 50.0"))
+    board.ended(Outcome(1, TIME_IS_UP))
+    for index, outcome in ((2, Outcome(2, None)), (3, Outcome(3, error="killed"))):  # no trial was left; none was taken
+        board.started(index, 1)
+        board.ended(outcome)
+    board.started(1, 2)
+    board.watch(1).note(first(4, "h=8"))  # another one had been killed, or failed
+    board.end()
+    shown = [("started", 1, 1), ("started", 0, 1), ("ended", 1), ("ended", 2), ("started", 1, 2)]
+    assert told.calls == [("begin", 3), *shown, ("end",)]
+    assert told.watches[0].events == [("note", "h=8"), ("note", "trial 9: F1 50.0")]
+    assert told.watches[1].events == [*told.watches[0].events, ("note", "h=8")]
 
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])
@@ -145,5 +170,5 @@ def test_a_study_is_the_same_wherever_its_encoder_lies(tmp_path: Path) -> None:
     assert moved.definition.settings(moved.trials()[0].drawn).encoder == "/b/x"
     assert studies.load(tmp_path, name).definition == ours
     other = theirs.model_copy(update={"inputs": "others"})
-    with pytest.raises(XnerError, match="another encoder or other data; encoder /a/x instead of /b/x"):
+    with pytest.raises(XnerError, match="another encoder or other data; encoder is /a/x in the study, /b/x here"):
         studies.create(tmp_path, name, other)

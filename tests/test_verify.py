@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from xner_bench.results import HISTORY, PREDICTIONS, SCORES, Run, read_run
 from xner_bench.settings import NUMBERS, SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 TABLES = {"scores": SCORES, "predictions": PREDICTIONS, "history": HISTORY}
@@ -93,10 +94,23 @@ def test_a_sound_store_passes_and_stays_as_it_is(bench: Filled) -> None:
     assert files(bench) == before
 
 
-def test_a_store_that_is_not_there_is_sound(bench: Filled) -> None:
-    assert call(bench) == (0, f"0 runs in {bench.store.root}: nothing wrong\n")
-    assert call(bench, "--repair")[0] == 0
+@pytest.mark.parametrize("more", [(), ("--repair",)])
+def test_a_store_that_is_not_there_is_no_sound_one(bench: Filled, more: tuple[str, ...]) -> None:
+    with pytest.raises(XnerError, match="no such folder"):
+        call(bench, *more)
     assert not bench.store.root.exists()
+    bench.store.root.mkdir()
+    assert call(bench, *more) == (0, f"0 runs in {bench.store.root}: nothing wrong\n")
+
+
+def test_a_file_and_an_empty_word_are_no_folder_of_results(bench: Filled) -> None:
+    bench.store.root.write_text("")
+    code, said = call(bench)
+    assert code == 2
+    assert "is not a folder" in said
+    answer = CliRunner().invoke(results, ["check", "--results", ""])
+    assert answer.exit_code == 2
+    assert "it is empty" in answer.output
 
 
 def test_ids_are_made_from_what_a_record_says(bench: Filled, run: Run) -> None:
@@ -175,11 +189,50 @@ def test_a_checkpoint_that_the_dev_scores_do_not_choose_is_found(bench: Filled, 
     assert ("contradiction", "selection.json") in found(bench)
 
 
-def test_a_record_that_was_changed_is_found(bench: Filled, run: Run) -> None:
+def changed(bench: Filled, run: Run) -> None:
+    """Somebody edits a record."""
     path = path_of(bench, run, "run.json")
     path.write_text(path.read_text().replace('"lr": 1e-05', '"lr": 2e-05'))
+
+
+def test_a_record_that_was_changed_is_found(bench: Filled, run: Run) -> None:
+    changed(bench, run)
     assert found(bench) == [("contradiction", "run.json")]
-    assert "xner-bench run" not in call(bench)[1], "what it says cannot be relied on"
+    for more in ((), ("--repair",)):
+        code, said = call(bench, *more)
+        assert code == 2
+        assert "xner-bench run" not in said, "what it says cannot be relied on, and nobody knows what was typed"
+
+
+def test_the_command_of_a_changed_record_is_what_was_typed(bench: Filled) -> None:
+    typed = ["__main__.py", "run", "--method", "standard", "--suite", "toy", "--lr", "1e-5"]
+    run = bench.complete(provenance={"command": typed})
+    changed(bench, run)
+    line = "xner-bench run --method standard --suite toy --lr 1e-5 --overwrite always"
+    for more in ((), ("--repair",)):
+        code, said = call(bench, *more)
+        assert code == 2
+        assert f"made again by:\n  {line}\n" in said
+    record = json.loads(call(bench, "--json")[1])
+    assert record["again"] == [line]
+    assert record["found"][0]["again"] == line
+
+
+def test_of_a_grid_only_the_changed_run_is_done_again(bench: Filled) -> None:
+    typed = ["xner-bench", "run", "--seeds", "1,2"]
+    settled = {"harmonize": {"one": {}, "two": {}}, "provenance": {"command": typed}}
+    runs = [bench.complete(seed=seed, **settled) for seed in (1, 2)]
+    grid = {"suite": ["toy"], "method": ["standard"], "seed": [1, 2]}
+    asked = {"grid_id": "g", "run_ids": [run.run_id for run in runs], "command": " ".join(typed), "asked": ""}
+    path = bench.store.root / "grids" / "g.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"grid": grid, **asked}))
+    changed(bench, runs[1])
+    said = call(bench)[1]
+    assert "  xner-bench run --method standard --suite toy --seed 2 " in said
+    assert said.count("--overwrite always") == 1
+    path.write_text(json.dumps({"grid": None, **asked}))
+    assert "  xner-bench run --seeds 1,2 --overwrite always\n" in call(bench)[1]
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff\xfe", b'{"schema_version": 1}'], ids=repr)
@@ -194,6 +247,25 @@ def test_a_damaged_record_is_set_aside(bench: Filled, run: Run, damage: bytes) -
     assert path.with_name("run.json.damaged").read_bytes() == damage
     assert [one.run_id for one in bench.store.runs()] == [other.run_id]
     assert found(bench) == [("missing", "run.json")]
+    first = call(bench)[1].partition("\n")[0]
+    assert first.endswith("no record of this run; run.json.damaged is what was set aside")
+    bench.complete()
+    assert found(bench) == []
+
+
+def test_a_folder_in_the_place_of_a_record_is_set_aside(bench: Filled, run: Run) -> None:
+    path = path_of(bench, run, "run.json")
+    path.unlink()
+    path.mkdir()
+    (path / "x").write_text("mine")
+    (lost,) = survey.read(bench.store).unreadable
+    assert lost.problem.startswith(f"{path}: not a record of a run (a folder is in its place); ")
+    with pytest.raises(XnerError, match="results check --repair"):
+        bench.store.find(run.run_id)
+    assert found(bench) == [("damaged", "run.json")]
+    assert "set aside as run.json.damaged" in call(bench, "--repair")[1]
+    assert (path.with_name("run.json.damaged") / "x").read_text() == "mine"
+    assert bench.store.find(run.run_id) is None
     bench.complete()
     assert found(bench) == []
 
@@ -357,15 +429,16 @@ def test_a_run_under_way_is_left_alone(bench: Filled) -> None:
         assert list(repair.mend(bench.store)) == []
         assert {name: data for name, data in files(bench).items() if not name.endswith(".lock")} == before
         holder.kill()
-    assert len(found(bench)) == 3, "the scores, the temporary file, and the lock"
+    assert len(found(bench)) == 2, "the scores and the temporary file"
 
 
-def test_locks_that_nobody_holds_go(bench: Filled, run: Run) -> None:
+def test_locks_are_as_they_should_be(bench: Filled, run: Run) -> None:
     with bench.store.lock(run.run_id), bench.store.lock("gone"):
         assert found(bench) == []
-    assert found(bench) == [("left over", f".{name}.lock") for name in sorted((run.run_id, "gone"))]
-    list(repair.mend(bench.store))
-    assert list((bench.store.root / "runs").glob(".*")) == []
+    assert found(bench) == []
+    before = files(bench)
+    assert list(repair.mend(bench.store)) == []
+    assert files(bench) == before
 
 
 def test_grids_studies_and_the_leaderboard_are_looked_at(bench: Filled, run: Run) -> None:
@@ -419,13 +492,56 @@ def test_the_json_says_the_same(bench: Filled, run: Run) -> None:
     assert record["again"][0].startswith("xner-bench run --method standard")
 
 
-def test_what_cannot_be_mended_for_want_of_a_permission_is_one_line(bench: Filled, run: Run, tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
+@contextmanager
+def closed(path: Path, mode: int) -> Iterator[None]:
+    """A file or folder with other permissions."""
+    before = path.stat().st_mode
+    path.chmod(mode)
+    try:
+        if os.access(path, os.R_OK | os.W_OK):
+            pytest.skip("root may read and write everywhere")
+        yield
+    finally:
+        path.chmod(before)
+
+
+def test_what_cannot_be_mended_for_want_of_a_permission_is_one_line(bench: Filled, run: Run) -> None:
     path_of(bench, run, "scores.parquet").write_bytes(b"")
-    bench.store.folder(run.run_id).chmod(0o500)
-    with pytest.raises(XnerError, match="cannot mend"):
+    with closed(bench.store.folder(run.run_id), 0o500), pytest.raises(XnerError, match="cannot mend"):
         list(repair.mend(bench.store))
+
+
+def test_a_store_that_may_only_be_read_is_not_mended(bench: Filled, run: Run) -> None:
+    with closed(bench.store.root / "runs", 0o500):
+        assert found(bench) == []
+        with pytest.raises(XnerError, match=r"^cannot mend .*/runs: permission denied; [^\n]*$"):
+            list(repair.mend(bench.store))
+
+
+def test_what_may_not_be_read_is_said_and_left_as_it_is(bench: Filled, run: Run) -> None:
+    folder = bench.store.folder(run.run_id)
+    other = bench.complete(seed=1)
+    for path, mode in ((folder, 0), (folder, 0o400), (folder / "run.json", 0), (folder / "scores.parquet", 0)):
+        with closed(path, mode):
+            assert [kind for kind, _ in found(bench)] == ["unreadable"]
+            code, said = call(bench, "--repair")
+            assert code == 2
+            assert "permission denied" in said.partition("\n")[0]
+            records = survey.read(bench.store)
+            lost = [one.run_id for one in records.unreadable]
+            assert lost == ([run.run_id] if path.name != "scores.parquet" else [])
+            assert other.run_id in [one.run_id for one in records.runs]
+            if lost:
+                assert (
+                    survey.complaint(records.unreadable)
+                    == f"left out: {folder}/run.json: cannot be read: permission denied"
+                )
+    assert found(bench) == []
+    with (
+        closed(bench.store.root / "runs", 0),
+        pytest.raises(XnerError, match="runs: cannot be read: permission denied"),
+    ):
+        found(bench)
 
 
 def test_survey_goes_on_past_a_damaged_record(bench: Filled, run: Run) -> None:

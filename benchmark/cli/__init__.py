@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
 from typing import Any, cast
 
@@ -31,6 +32,8 @@ COMMANDS = {
         "Build or show the leaderboard of the results.",
     ),
 }
+
+TERMINATED = 128 + signal.SIGTERM  # the exit status
 
 
 class Commands(click.Group):
@@ -86,6 +89,10 @@ def _status(argv: list[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("xner-bench: interrupted; the same command goes on with what is missing", err=True)
         return 130
+    except SystemExit as end:  # what is under way was put in order, see `attempts.terminable`
+        if end.code == TERMINATED:
+            click.echo("xner-bench: ended by a signal; the same command goes on with what is missing", err=True)
+        raise
     except BrokenPipeError:  # the reader of our output has seen enough; nothing is left to be flushed to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

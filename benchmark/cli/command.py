@@ -18,7 +18,8 @@ import click
 
 from xner_bench import registry
 from xner_bench.cli.again import behind, places
-from xner_bench.cli.options import Several, options_of
+from xner_bench.cli.options import EMPTY, Place, Several, Text, options_of
+from xner_bench.errors import XnerError
 from xner_bench.fields import flag
 from xner_bench.settings import Execution, Profile, Training
 
@@ -86,32 +87,32 @@ def method_flag(required: bool) -> Flag:
     return click.option(
         "--method",
         "-m",
-        type=Several(click.STRING),
+        type=Several(Text()),
         required=required,
         metavar="NAME,...",
         help="How to fine-tune; `xner-bench methods` lists them.",
     )
 
 
-METHOD_FLAG = click.Option(["--method", "-m"], type=Several(click.STRING))  # for a glance
+METHOD_FLAG = click.Option(["--method", "-m"], type=Several(Text()))  # for a glance
 # What a run is, but for its method: passed to `settle.settle`, each a tuple or None where it is not given.
 SETTINGS: tuple[Flag, ...] = (
     click.option(
         "--suite",
-        type=Several(click.STRING),
+        type=Several(Text()),
         metavar="NAME,...",
         help="Set-up; `xner-bench suites` lists them.  [default: quick]",
     ),
     click.option(
         "--encoder",
-        type=Several(click.STRING),
+        type=Several(Text()),
         metavar="NAME,...",
         help="'mini', a folder, or a repository of the hub.  [default: the suite's]",
     ),
-    click.option("--encoder-revision", metavar="REV", help="Commit or ref of an encoder of the hub."),
+    click.option("--encoder-revision", type=Text(), metavar="REV", help="Commit or ref of an encoder of the hub."),
     click.option(
         "--source",
-        type=Several(click.STRING),
+        type=Several(Text()),
         metavar="LANG,...",
         help="Language to train on, as in wikiann:en.  [default: the suite's]",
     ),
@@ -134,33 +135,36 @@ SETTINGS: tuple[Flag, ...] = (
         "--profile",
         "profiles",
         multiple=True,
-        type=click.Choice(get_args(Profile)),
-        help="Score in this way too; may be given several times.",
+        type=Several(click.Choice(get_args(Profile))),
+        callback=lambda ctx, param, given: tuple(dict.fromkeys(one for each in given for one in each)),
+        help="Score in these ways too; may be given several times.",
     ),
 )
 # Where and how runs are carried out: fields of `Execution`, see `execution`.
 PLACES: tuple[Flag, ...] = (
     click.option(
         "--data-root",
-        type=click.Path(path_type=Path),
+        type=Place(),
         envvar="XNER_DATA_ROOT",
         help="Folder with <dataset>/<language>/<split>.*, read before the hub.",
     ),
     click.option(
         "--catalogue",
         multiple=True,
-        type=click.Path(path_type=Path),
+        type=Place(),
         help="A folder with further cards and suites; may be given several times.  [also: $XNER_CATALOGUE]",
     ),
     click.option(
         "--results",
-        type=click.Path(path_type=Path),
+        type=Place(),
         default=Path("results"),
         show_default=True,
         help="Where results are stored.",
     ),
     click.option(
         "--device",
+        type=Text(),
+        metavar="NAME",
         default="auto",
         show_default=True,
         help="cpu, cuda, cuda:1, ...; auto takes a GPU where there is one.",
@@ -207,7 +211,9 @@ WORKERS: tuple[Flag, ...] = (
         show_default=True,
         help="Workers on this machine, or on a Ray cluster (xner-bench[ray]).",
     ),
-    click.option("--ray-address", metavar="ADDRESS", help="Of a running cluster.  [default: as Ray finds it]"),
+    click.option(
+        "--ray-address", type=Text(), metavar="ADDRESS", help="Of a running cluster.  [default: as Ray finds it]"
+    ),
     click.option(
         "--gpus-per-run",
         type=click.FLOAT,
@@ -225,6 +231,9 @@ MANY = (
 
 def execution(given: Mapping[str, Any]) -> Execution:
     """Where and how: of what was given, the fields of `Execution`; what is None stays at its default."""
+    root = given.get("data_root")
+    if root and given.get("executor") != "ray" and not root.is_dir():  # Ray's machines may have others
+        raise XnerError(f"the data root {root} is no folder; give another (--data-root DIR, $XNER_DATA_ROOT), or none")
     return Execution(**{name: given[name] for name in Execution.model_fields if given.get(name) is not None})
 
 
@@ -234,6 +243,22 @@ def executor(given: Mapping[str, Any]) -> Executor:
 
     names = ("workers", "retry", "ray_address", "gpus_per_run", "cpus_per_run", "device")
     return executors.choose(given["executor"], **{name: given[name] for name in names})
+
+
+def probe(results: Path) -> None:
+    """Make sure that results could be written, and make nothing. XnerError in the words of who would write them."""
+    import errno
+    import os
+
+    from xner_bench.results import cannot_write
+
+    absolute = results.absolute()
+    places = (absolute / "runs", absolute, *absolute.parents)
+    there = next(path for path in places if os.path.lexists(path))
+    if not there.is_dir():
+        raise cannot_write(results, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise cannot_write(results, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def where(execution: Execution) -> str:
@@ -248,7 +273,12 @@ def argv(values: Iterable[tuple[str, object]]) -> str:
 
 def listed(given: tuple[str, ...]) -> tuple[str, ...] | None:
     """Values parted by commas, of a flag that may be given several times; None where it was not."""
-    return tuple(part.strip() for value in given for part in value.split(",") if part.strip()) if given else None
+    if not given:
+        return None
+    found = tuple(part.strip() for value in given for part in value.split(",") if part.strip())
+    if not found:
+        raise click.BadParameter(EMPTY)
+    return found
 
 
 def classes(ctx: click.Context) -> list[type[Method]]:

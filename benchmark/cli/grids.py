@@ -12,7 +12,7 @@ import click
 
 from xner_bench.cli import command
 from xner_bench.cli.command import METHOD, TRAINING
-from xner_bench.cli.options import Several
+from xner_bench.cli.options import Place, Several, Text
 from xner_bench.grid import Grid
 
 if TYPE_CHECKING:
@@ -32,17 +32,17 @@ BASE, ARGV = "grid", "argv"  # in ctx.meta: the grid that flags change, and the 
 GLANCED = (
     click.Option(["--grid"]),
     click.Option(["--from-study"]),
-    click.Option(["--suite"], type=Several(click.STRING)),
-    click.Option(["--catalogue"], multiple=True, type=click.Path(path_type=Path)),
-    click.Option(["--results"], type=click.Path(path_type=Path), default=Path("results")),
+    click.Option(["--suite"], type=Several(Text())),
+    click.Option(["--catalogue"], multiple=True, type=Place()),
+    click.Option(["--results"], type=Place(), default=Path("results")),
 )
 SHOWN = 1_000  # runs of which a table is read and printed; the leaderboard has them all
 
 
-def base(given: Mapping[str, Any]) -> Grid:
+def base(given: Mapping[str, Any], ctx: click.Context) -> Grid:
     """The grid of --grid or --from-study, an empty one without them."""
     if given.get("grid") and given.get("from_study"):
-        raise click.UsageError("--grid and --from-study both say which runs; give one of them.")
+        raise click.UsageError("--grid and --from-study both say which runs; give one of them.", ctx)
     if given.get("from_study"):
         from xner_bench import grid, search
 
@@ -52,7 +52,8 @@ def base(given: Mapping[str, Any]) -> Grid:
 
         suites = given["suite"] or (None,)
         if len(suites) > 1:
-            raise click.UsageError(f"--grid {given['grid']} is of one suite; give one, or write the others in a file.")
+            problem = f"--grid {given['grid']} is of one suite; give one, or write the others in a file."
+            raise click.UsageError(problem, ctx)
         return gridfile.find(catalogue.load(given["catalogue"]), given["grid"], suites[0])
     return Grid()
 
@@ -65,11 +66,7 @@ def asked(ctx: click.Context, given: Mapping[str, Any]) -> Grid:
     flags = {name: given[name] for name in names if given[name] is not None}
     flags |= {name: given[name] for name in ("profiles", "chosen_on") if given[name]}
     made = Grid(**flags, options=ctx.meta.get(METHOD, {}), training=ctx.meta.get(TRAINING, {}))
-    found = grid.changed(ctx.meta[BASE], made)
-    if not found.method and not given["grid"]:
-        method = next(param for param in ctx.command.params if param.name == "method")
-        raise click.MissingParameter(ctx=ctx, param=method)
-    return found
+    return grid.changed(ctx.meta[BASE], made)
 
 
 def print_yaml(ctx: click.Context, grid: Grid, dry_run: bool) -> None:
@@ -77,7 +74,7 @@ def print_yaml(ctx: click.Context, grid: Grid, dry_run: bool) -> None:
     from xner_bench import gridfile
 
     if not dry_run:
-        raise click.UsageError("--as-yaml goes with --dry-run; give both, or leave it out.")
+        raise click.UsageError("--as-yaml goes with --dry-run; give both, or leave it out.", ctx)
     click.echo("# xner-bench run --grid FILE, with flags for where data and results are")
     click.echo(gridfile.as_yaml(grid), nl=False)
 
@@ -103,15 +100,17 @@ def run(
         execution = drive.anywhere(execution)
         every = [drive.encoder_anywhere(settings) for settings in every]
     watch = progress.watch(quiet)
-    if not dry_run:
-        Store(execution.results).probe()
     if executors.elsewhere(executor):
+        if not dry_run:
+            Store(execution.results).probe()
         planned = drive.look_there(every, execution, executor, watch)
     else:
+        command.probe(execution.results)
         planned = drive.look(every, execution, watch)
     if dry_run:
         show_plan(planned, execution, known)
         return 0
+    Store(execution.results).probe()
     words = shlex.join(("xner-bench", "run", *ctx.meta[ARGV]))
     asked = execution, grid, words, given["from_study"]
     record = drive.record(planned, *asked)
@@ -241,7 +240,7 @@ def show_entries(planned: Sequence[Planned], store: Store, known: Catalogue) -> 
     from xner_bench.leaderboard.scores import ORACLE
 
     console = Console()
-    for (suite, source, targets, _), some in _alike(planned).items():
+    for (suite, source, _, _), some in _alike(planned).items():
         true, profile = some[0].settings.true_protocol, some[0].settings.profiles[0]
         why = not_zero_shot(some[0].settings, true)
         protocol, about = (ORACLE, f"ORACLE; {why}") if why else (true, f"TRUE zero-shot ({true})")
@@ -249,7 +248,8 @@ def show_entries(planned: Sequence[Planned], store: Store, known: Catalogue) -> 
         put_text(console, f"Suite {suite}, source {source}", "bold")
         put_text(console, f"F1 in percent, {about}, {profile_text(profile)}")
         columns = [Column("seeds", [f"{len(entry.scored)} of {entry.planned}" for entry in entries])]
-        for group in groups(targets, source, lambda dataset: title(known, dataset)):
+        every = known.suite(suite).targets  # a mean over some of them is none
+        for group in groups(every, source, lambda dataset: title(known, dataset)):
             heading = group.name.replace(" with", "\nwith")
             columns.append(Column(heading, [_mean(entry.scored, group, protocol, profile) for entry in entries]))
         put(console, [Column("Entry", [entry.label for entry in entries])], columns)

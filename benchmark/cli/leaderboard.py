@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from xner_bench.results import Store
 
 
-
 class ResultsFolder(click.Path):
     """A folder, which need not be there; but nothing else may be in its place."""
 

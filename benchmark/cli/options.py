@@ -73,7 +73,29 @@ def default(field: FieldInfo) -> str:
     return f"[default: {'none' if value is None else value}]"
 
 
+EMPTY = "it is empty; give a value, or leave the flag out."
 _CLICK: dict[Any, click.ParamType[Any]] = {int: click.INT, float: click.FLOAT, str: click.STRING}
+
+
+class Text(click.types.StringParamType):
+    """Text that says something: an empty one is what a shell makes of a variable that is not set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value).strip():
+            self.fail(EMPTY, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Place(click.Path):
+    """A path that is not empty."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value):
+            self.fail(EMPTY, param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class Several(click.ParamType[Any]):

@@ -115,9 +115,9 @@ def _left_over(found: Sequence[Mended]) -> Iterator[str]:
 
 
 def _summary(store: Store, grave: int) -> str:
-    from xner_bench.verify import run_folders
+    from xner_bench import survey
 
-    runs = len(run_folders(store))
+    runs = len(survey.folders(store))
     told = f"{runs} {'run' if runs == 1 else 'runs'} in {store.root}"
     return f"{told}: {f'{grave} found wrong' if grave else 'nothing wrong'}"
 

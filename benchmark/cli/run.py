@@ -11,6 +11,7 @@ import click
 
 from xner_bench.cli import again, command, grids
 from xner_bench.cli.command import METHOD_FLAG, PLACES, SETTINGS, WORKERS, MethodCommand
+from xner_bench.cli.options import Text
 from xner_bench.errors import XnerError
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ class RunCommand(MethodCommand):
     def chosen(self, ctx: click.Context, args: Sequence[str]) -> tuple[str, ...]:
         ctx.meta[grids.ARGV] = tuple(args)
         given = command.glance(args, METHOD_FLAG, *grids.GLANCED)
-        ctx.meta[grids.BASE] = base = grids.base(given)
+        ctx.meta[grids.BASE] = base = grids.base(given, ctx)
         return given.get("method") or base.method
 
 
 BASES = (
-    click.option("--grid", metavar="FILE|NAME", help="Runs by a file, or by a grid that the suite names."),
-    click.option("--from-study", metavar="NAME", help="The best settings that `xner-bench search` found."),
+    click.option("--grid", type=Text(), metavar="FILE|NAME", help="Runs by a file, or by a grid that the suite names."),
+    click.option("--from-study", type=Text(), metavar="NAME", help="The best settings that `xner-bench search` found."),
 )
 OWN = (
     click.option(
@@ -68,9 +69,9 @@ OWN = (
 def run(ctx: click.Context, /, dry_run: bool, as_yaml: bool, quiet: bool, **given: Any) -> int:
     """Fine-tune a method on the source language, tag every target, print and store the scores.
 
-    Without further options this trains and tests the mini encoder on the mini corpora that come with the package, in a
-    minute or two and offline. The same command again finds its run done. Lists (--method standard,slicer --h 2,8
-    --seeds 42-44) are as many runs; the same command again does only what is missing.
+    With a method alone (--method slicer) this trains and tests the mini encoder on the mini corpora that come with the
+    package, in a minute or two and offline. The same command again finds its run done. Lists (--method standard,slicer
+    --h 2,8 --seeds 42-44) are as many runs; the same command again does only what is missing.
     """
     from xner_bench import catalogue as catalogues
     from xner_bench import grid
@@ -78,35 +79,38 @@ def run(ctx: click.Context, /, dry_run: bool, as_yaml: bool, quiet: bool, **give
     known = catalogues.load(given["catalogue"])
     asked = grids.asked(ctx, given)
     every = grid.expand(known, asked)
+    execution = command.execution(given)
+    if given["executor"] == "local":
+        command.executor(given)  # complains of flags that are for Ray
     if as_yaml:
         grids.print_yaml(ctx, asked, dry_run)
         return 0
-    execution = command.execution(given)
     if len(every) > 1 or given["from_study"] or given["retry"] or given["executor"] != "local":
         return grids.run(ctx, asked, every, execution, known, given, dry_run=dry_run, quiet=quiet)
-    command.executor(given)  # complains of flags that are for Ray
     one(every[0], execution, known, dry_run=dry_run, quiet=quiet)
     return 0
 
 
 def one(settings: RunSettings, execution: Execution, known: Catalogue, *, dry_run: bool, quiet: bool) -> None:
     """Carry out one run and show it, or what it would be."""
+    from xner_bench import drive
     from xner_bench.cli import progress
 
-    watch = progress.watch(quiet)
-    if dry_run:
-        from xner_bench import plan
-
-        _show_plan(plan.make(settings, execution, watch))
-        return
-    _announce(settings, known, watch)
+    command.probe(execution.results)
+    from xner_bench import plan  # these load torch
     from xner_bench.run import run as carry_out
 
+    watch = drive.Once(progress.watch(quiet), stages=True)  # what is wrong is said before what begins
+    ready = plan.make(settings, execution, watch)
+    if dry_run:
+        _show_plan(ready)
+        return
+    _announce(settings, known, watch)
     _show_run(carry_out(settings, execution, watch), execution, known)
 
 
 def _announce(settings: RunSettings, known: Catalogue, watch: Watch) -> None:
-    """Say at once what has begun: loading torch takes seconds."""
+    """Say what begins."""
     notice = known.suite(settings.suite).notice
     options = " ".join(f"{name}={value}" for name, value in settings.options.items())
     watch.note(

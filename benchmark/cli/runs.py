@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from xner_bench.cli.again import behind, places
 from xner_bench.cli.catalogue import catalogue_option
-from xner_bench.cli.leaderboard import results_option
+from xner_bench.cli.leaderboard import ResultsFolder, results_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from xner_bench.cli.tables import Column
     from xner_bench.compare import Difference
@@ -126,7 +126,7 @@ def _differing(values: Sequence[dict[str, Any]]) -> set[str]:
 
 @runs.command()
 @click.argument("run_id", metavar="ID")
-@click.option("--results", type=click.Path(path_type=Path), help="The folder that the runs are stored in.")
+@click.option("--results", type=ResultsFolder(), help="The folder that the runs are stored in.")
 @json_option
 @catalogue_option
 @click.pass_obj
@@ -148,7 +148,7 @@ def show(above: Path, run_id: str, results: Path | None, as_json: bool, folders:
 @runs.command()
 @click.argument("one", metavar="A")
 @click.argument("other", metavar="B")
-@click.option("--results", type=click.Path(path_type=Path), help="The folder that the runs are stored in.")
+@click.option("--results", type=ResultsFolder(), help="The folder that the runs are stored in.")
 @json_option
 @click.pass_obj
 def diff(above: Path, one: str, other: str, results: Path | None, as_json: bool) -> None:

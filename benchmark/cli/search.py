@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,8 +26,17 @@ if TYPE_CHECKING:
     from xner_bench.settings import Execution, RunSettings
     from xner_bench.studies import Study
 
+ARGV = "argv"  # where in ctx.meta the command line is
 SHOWN = 10  # trials in the terminal; the report has them all
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class SearchCommand(MethodCommand):
+    """A command that remembers how it was typed."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[ARGV] = tuple(args)
+        return super().parse_args(ctx, args)
 
 
 class Duration(click.ParamType[float]):
@@ -41,7 +52,7 @@ class Duration(click.ParamType[float]):
 
 
 @click.command(
-    cls=MethodCommand,
+    cls=SearchCommand,
     epilog="What is given is kept: `--lr 1e-5` is fixed, `--lr 5e-6,1e-5` is chosen from two. The same command goes on "
     "where an earlier one ended; several at once share the work.",
 )
@@ -99,14 +110,16 @@ def search(
     execution = command.execution(given)
     how = {name: given[name] for name in ("objective", "sampler", "pruner")}
     base = _base(given, asked, execution.catalogue)
+    executor = command.executor({**given, "retry": retry})
     definition = define(base, asked, execution, seed=given["sampler_seed"], watch=progress.watch(quiet), **how)
     there = studies.create(execution.results, study or studies.usual_name(definition), definition)
     if not quiet:
         _announce(there, trials)
-    executor = command.executor({**given, "retry": retry})
+    there.want(trials, shlex.join(("xner-bench", "search", *ctx.meta[ARGV])))
+    began = monotonic()
     failures = carry_out(there, execution, executor, board.board(quiet), limit=trials, timeout=timeout, retry=retry)
     _show(there, report.write(there), _flags(there, execution))
-    return _status(there, failures, trials)
+    return _status(there, failures, trials, late=timeout is not None and monotonic() - began >= timeout)
 
 
 def _base(given: Mapping[str, Any], asked: Mapping[str, tuple[Any, ...]], folders: tuple[Path, ...]) -> RunSettings:
@@ -141,13 +154,16 @@ def _only(name: str, values: tuple[Any, ...] | None) -> Any:
 
 def _announce(study: Study, trials: int) -> None:
     """Say what has begun."""
-    from xner_bench import report
+    from xner_bench import report, space
 
     definition = study.definition
-    searched = "; ".join(f"{name} from {report.extent(choices)}" for name, choices in definition.space.items())
-    there = study.trials()
-    before = f", of which there are {report.tally(there)}" if there else ""
-    click.echo(f"study {study.name}: {min(trials, definition.room)} trials{before}; {searched}", err=True)
+    searched = "; ".join(f"{name} from {space.extent(choices)}" for name, choices in definition.space.items())
+    there, total = study.trials(), min(trials, definition.room)
+    before = f"of which there are {report.tally(there)}" if there else ""
+    if len(there) > total:
+        before = f"and there are more, {report.tally(there)}"
+    said = ", ".join(part for part in (f"{total} {'trial' if total == 1 else 'trials'}", before) if part)
+    click.echo(f"study {study.name}: {said}; {searched}", err=True)
     if warning := report.warning(definition):
         click.echo(warning, err=True)
 
@@ -209,16 +225,21 @@ def _flags(study: Study, execution: Execution) -> str:
     return command.where(execution) + behind(word for pair in words for word in pair)
 
 
-def _status(study: Study, failures: Sequence[Outcome], trials: int) -> int:
-    """1 where something is left that the same command would try again."""
+def _status(study: Study, failures: Sequence[Outcome], trials: int, *, late: bool) -> int:
+    """Say what is left; 1 where the same command would try something again that failed, or there is no best."""
     from xner_bench import turns
 
-    failed = [trial for trial in study.trials() if trial.state == "failed" and not trial.final]
-    left = turns.left(study, trials) if failures else 0  # else the time was up
+    every = study.trials()
+    failed = [trial for trial in every if trial.state == "failed" and not trial.final]
+    left = turns.left(study, trials) if failures or late else 0  # else nothing else is to be found
     for trial in failed:
         click.echo(f"trial {trial.draw} failed: {trial.error}", err=True)
-    if failed or left:
+    if left and late:
+        ended = sum(trial.final or trial.state in ("complete", "pruned") for trial in every)
+        total = max(min(trials, study.definition.room), len(every))
+        click.echo(f"time is up after {ended} of {total} trials; the same command goes on", err=True)
+    elif failed or left:
         click.echo(f"{len(failed) + left} trials are left to be done; the same command tries them again", err=True)
-    elif study.best() is None:
-        click.echo("no trial is complete; the report says why", err=True)
-    return int(bool(failed or left or study.best() is None))
+    if study.best() is None and not failed:
+        click.echo(f"no trial is complete{' yet' if left else '; the report says why'}", err=True)
+    return int(bool(failed or (left and failures) or study.best() is None))

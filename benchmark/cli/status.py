@@ -180,7 +180,10 @@ def _show_studies(console: Console, found: Status) -> None:
     for study in found.studies:
         if study.problem:
             put_text(console, study.problem)
-        elif study.objective != "source-dev":
+            continue
+        if study.left and study.command and "running" not in study.trials:
+            put_text(console, f"{study.name}, to go on: {study.command}")
+        if study.objective != "source-dev":
             put_text(console, f"{study.name} is searched for {study.objective}: nothing that comes of it is zero-shot")
 
 

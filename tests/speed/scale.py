@@ -21,6 +21,7 @@ import numpy as np
 import rounds
 
 from xner_bench import catalogue
+from xner_bench.identity import identity
 from xner_bench.results import HISTORY, PREDICTIONS, SCORES, CorpusRecord, EncoderRecord, Run, Store
 from xner_bench.settings import RunSettings, Training, digest
 
@@ -100,15 +101,18 @@ def record(known: Catalogue, number: int) -> Run:
         training=Training(**{**usual, "lr": round(1e-6 * (entry // 2 + 1), 9)}),
         seed=42 + seed,
     )
-    told = settings.model_dump(mode="json")
+    encoder = EncoderRecord(name=suite.encoder, revision=None, fingerprint="f" * 64, parameters=278_000_000)
+    read = tuple(corpora(known, settings))
+    prints = {f"{one.corpus} {one.split}": one.fingerprint for one in read}
+    run_id, entry_id = identity(settings, "built in", encoder.fingerprint, prints)
     return Run(
-        run_id=f"{settings.method}-{SUITE}-s{settings.seed}-{digest(told)[:12]}",
-        entry_id=f"{settings.method}-{SUITE}-{digest({**told, 'seed': None})[:12]}",
+        run_id=run_id,
+        entry_id=entry_id,
         state="done",
         settings=settings,
         method_origin="built in",
-        encoder=EncoderRecord(name=suite.encoder, revision=None, fingerprint="f" * 64, parameters=278_000_000),
-        data=tuple(corpora(known, settings)),
+        encoder=encoder,
+        data=read,
         provenance={"versions": dict.fromkeys(("python", "torch", "transformers", "numpy"), "1.2.3")},
         seconds={"preparing": 1.0, "training and dev": 1800.0, "dev": 600.0, "test": 60.0},
     )

@@ -65,7 +65,11 @@ def departures(run: Run, suite: Suite) -> list[str]:
     elif run.encoder.revision and suite.encoder_revision not in (None, run.encoder.revision):
         found.append(f"encoder revision {plain(run.encoder.revision)[:8]}")
     trained = settings.training.model_dump()
-    found += [_training_text(name, trained[name]) for name in trained if name in said and said[name] != trained[name]]
+    found += [
+        _training_text(name, trained[name])
+        for name in trained
+        if name in said and said[name] not in (trained[name], "auto")  # which leaves it to the machine
+    ]
     if settings.types != tuple(suite.types):
         found.append(f"types {plain(' '.join(settings.types))}")
     left_out = {item.corpus for item in run.missing if item.split == "test"}

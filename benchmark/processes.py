@@ -127,7 +127,7 @@ class Worker:
     def give(self, index: int, job: Job, watch: Watch) -> None:
         """Send a job. Raises what pickling raises, or OSError where the worker is gone."""
         self.job, self._replay = index, Replay(watch)
-        self.pipe.send_bytes(ForkingPickler.dumps(job))
+        self.pipe.send_bytes(job.packed())
 
     def hear(self) -> Ending | None:
         """Show what the worker says; how its job ended, once it has."""

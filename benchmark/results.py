@@ -179,20 +179,7 @@ class Store:
 
     def held(self, run_id: str) -> bool:
         """Whether some process carries a run out at this moment."""
-        from filelock import FileLock, Timeout
-
-        path = self.lock_path(run_id)
-        if not path.is_file():
-            return False
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return True
-        except OSError:  # somebody else's store, which we may only read: nobody here can tell
-            return False
-        lock.release()
-        return False
+        return files.held(self.lock_path(run_id))
 
     def lock_path(self, run_id: str) -> Path:
         """Locked by whoever carries a run out."""
@@ -238,9 +225,8 @@ class Store:
         """selection.json: "dev" (epoch -> corpus -> F1 or None) and "selection" (protocol -> target -> epoch)."""
         path = self.folder(run_id) / "selection.json"
         try:
-            found = json.loads(path.read_bytes())
-            dev = {int(epoch): dict(scores) for epoch, scores in found["dev"].items()}
-            return {"dev": dev, "selection": {name: dict(chosen) for name, chosen in found["selection"].items()}}
+            dev, selection = parse_selection(path.read_bytes())
+            return {"dev": dev, "selection": selection}
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             said = error.strerror if isinstance(error, OSError) else "not what a run writes"
             raise XnerError(f"{path}: {said}; {MEND}") from error
@@ -286,6 +272,16 @@ class Store:
 
     def _records(self) -> list[Path]:
         return sorted((self.root / "runs").glob("*/run.json"))
+
+
+def parse_selection(data: bytes) -> tuple[dict[int, dict[str, float | None]], dict[str, dict[str, int]]]:
+    """Dev scores and chosen checkpoints of a selection.json, epochs as numbers.
+
+    Raises ValueError, TypeError, KeyError or AttributeError where it is none.
+    """
+    found = json.loads(data)
+    dev = {int(epoch): dict(scores) for epoch, scores in found["dev"].items()}
+    return dev, {name: dict(chosen) for name, chosen in found["selection"].items()}
 
 
 def read_run(path: Path) -> Run:

@@ -41,7 +41,7 @@ def save(work: Work, fit: Fit) -> None:
             "dev_scores": work.dev_scores,
             "seconds": work.seconds,
             "resumed": work.record.resumed,
-            "code": code(work),
+            "code": work.code,
             "circumstances": circumstances(work, fit),
         }
         work.checkpoints.save_state(fit.epoch, State(state.tensors, {**state.facts, "run": own}))
@@ -69,7 +69,7 @@ def take_up(work: Work, fit: Fit, epoch: int, passed: list[str]) -> None:
     """Be where the earlier process was at the end of an epoch; where that can't be, change nothing: ValueError."""
     state = work.checkpoints.load_state(epoch)
     own = state.facts["run"]
-    if own["code"] != code(work):
+    if own["code"] != work.code:
         raise ValueError(f"{work.checkpoints.folder}: epoch {epoch} was trained by other code of this method")
     scores: DevScores = {int(at): found for at, found in own["dev_scores"].items()}
     work.checkpoints.expect(needed(work, epoch, scores))

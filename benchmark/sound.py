@@ -9,6 +9,8 @@ import json
 import struct
 from typing import TYPE_CHECKING, Any
 
+from xner_bench.results import parse_selection
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -37,9 +39,7 @@ def read_table(path: Path, schema: Sequence[tuple[str, str]]) -> tuple[pa.Table 
 def read_selection(path: Path) -> tuple[Any, str]:
     """Dev scores and chosen checkpoints, epochs as numbers."""
     try:
-        record = json.loads(path.read_bytes())
-        dev = {int(epoch): dict(found) for epoch, found in record["dev"].items()}
-        return (dev, {name: dict(answers) for name, answers in record["selection"].items()}), ""
+        return parse_selection(path.read_bytes()), ""
     except PermissionError:
         raise
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -75,6 +75,7 @@ class Work:
     checkpoints: Checkpoints
     after_epoch: AfterEpoch | None = None
     draft: str = ""  # "" or DRAFT
+    code: str = ""  # a hash of what the method is written in
     dev_gold: dict[str, Gold] = field(default_factory=dict)
     dev_scores: DevScores = field(default_factory=dict)
     selection: Selection = field(default_factory=dict)
@@ -197,6 +198,7 @@ def train(work: Work) -> None:
     ready, settings = work.ready, work.settings
     gold = work.gold(Part(settings.source, "train")).tags
     work.dev_gold = {name: work.gold(Part(name, "dev")) for name in work.of("dev")}
+    work.code = resume.code(work)  # once: files may change while the run trains what they said at its beginning
     fit = fitting(work, gold)
     try:
         resume.go_on(work, fit)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xner_bench import draws, files, space
@@ -217,18 +217,7 @@ def holder(folder: Path, number: int) -> Path:
 
 def held(folder: Path, number: int) -> bool:
     """Whether some process carries out a trial at this moment."""
-    path = holder(folder, number)
-    if not path.is_file():
-        return False
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:  # somebody else's store, which we may only read: nobody here can tell
-        return False
-    lock.release()
-    return False
+    return files.held(holder(folder, number))
 
 
 def usual_name(definition: Definition) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Literal
 
-from xner_bench import agreement, identity, sound, studies, survey, undertakings, whole
+from xner_bench import agreement, drive, identity, sound, studies, survey, undertakings, whole
 from xner_bench.errors import XnerError
 from xner_bench.results import HISTORY, PREDICTIONS, SCORES, read_run
 from xner_bench.watch import SILENT
@@ -224,7 +224,7 @@ def _temporary(results: Path) -> Iterator[Finding]:
 
 def _grids(results: Path) -> Iterator[Finding]:
     for grid in undertakings.grids(results):
-        path = results / "grids" / f"{grid.name}.json"
+        path = drive.folder(results) / f"{grid.name}.json"
         path.open("rb").close()  # PermissionError where it is sound as far as we can tell
         if grid.problem:
             other = survey.other_schema(path, 1) is not None

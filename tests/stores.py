@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 SENTENCES = 9
 SLICER = {"h": 8, "classifier": "trained", "bias": "per_slice"}
+# A process that holds a run of a store until its standard input ends.
+HOLDER = """
+import sys
+from pathlib import Path
+from xner_bench.results import Store
+with Store(Path(sys.argv[1])).lock(sys.argv[2]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 class Filled(Bench):

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from errands import Recorded
 from hypothesis import given
 from hypothesis import strategies as st
-from stores import SLICER, Filled
+from stores import HOLDER, SLICER, Filled
 
 import xner_bench
 from xner_bench import compare, pick, stale, survey, undertakings
@@ -29,15 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import click
-
-HOLDER = """
-import sys
-from pathlib import Path
-from xner_bench.results import Store
-with Store(Path(sys.argv[1])).lock(sys.argv[2]):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from stores import Filled
+from stores import HOLDER, Filled
 
 from xner_bench import identity, repair, survey, verify, whole
 from xner_bench.cli.results import results
@@ -27,14 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TABLES = {"scores": SCORES, "predictions": PREDICTIONS, "history": HISTORY}
-HOLDER = """
-import sys
-from pathlib import Path
-from xner_bench.results import Store
-with Store(Path(sys.argv[1])).lock(sys.argv[2]):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from xner_bench import batches, layout, tagger, vocabulary
 from xner_bench.checkpoints import Checkpoints
 from xner_bench.encode import Encoded
 from xner_bench.errors import XnerError
-from xner_bench.method import Sizes
+from xner_bench.method import Method, Sizes
 from xner_bench.settings import Training
 from xner_bench.space import Range
 from xner_bench.train import Fit
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from xner_bench.method import Method
     from xner_bench.tagger import Tagger
     from xner_bench.train import Step
 
@@ -86,10 +85,14 @@ def gradients_reach_every_trainable_parameter(method: Method) -> None:
     """What the method calls trainable gets a gradient."""
     built = _tagger(method)
     batch, gold = _batch(everything())
-    built.loss(batch, gold).backward()
     names = {id(parameter): name for name, parameter in built.named_parameters()}
     trainable = list(method.trainable(built))
     _demand(bool(trainable), "trainable() gives no parameter")
+    optimizer = torch.optim.SGD(trainable, lr=0.1)
+    for _ in range(2):  # an adapter's matrix that begins at zero lets no gradient through until it has learned
+        optimizer.zero_grad()
+        built.loss(batch, gold).backward()
+        optimizer.step()
     lost = [
         names.get(id(p), "a parameter that is not the tagger's")
         for p in trainable
@@ -158,6 +161,18 @@ def an_interruption_does_not_matter(method: Method) -> None:
     _demand(_same(straight, second), f"training that was interrupted ends with other weights; {told}")
 
 
+def plain_tags_the_same(method: Method) -> None:
+    """plain() leaves an encoder as it was loaded but for its weights, with which the tagger tags as before."""
+    built = _trained(method, seed=1)[0].eval()
+    if built.head.as_linear() is None or built.layers != (built.depth,):
+        return  # it is never written as a transformers folder
+    before = _decoded(built, [everything()])
+    method.plain(built)
+    names = built.transformer.state_dict().keys()
+    _demand(names == _tagger(Method()).transformer.state_dict().keys(), "plain() leaves something of prepare() behind")
+    _demand(_decoded(built, [everything()]) == before, "after plain() the tagger tags otherwise")
+
+
 def searches_fields_of_its_own(method: Method) -> None:
     """search_space names the method's fields, and gives values that it accepts."""
     sizes = Sizes(HIDDEN, DEPTH, TRAINING.dropout, BertConfig().initializer_range)
@@ -180,6 +195,7 @@ CHECKS: tuple[Callable[[Method], None], ...] = (
     save_and_load_agree,
     equal_seeds_agree,
     an_interruption_does_not_matter,
+    plain_tags_the_same,
     searches_fields_of_its_own,
 )
 
@@ -243,6 +259,7 @@ def _tagger(method: Method, seed: int = 1) -> Tagger:
     way = layout.choose(transformer, PAD, ROOM)
     built = tagger.build(transformer, sizes, method, TAGS, seed, way)
     vocabulary.compact(transformer, np.unique(CORPUS.ids), way, ROOM)
+    tagger.prepare(built, method, seed)
     return built
 
 

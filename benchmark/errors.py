@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ class UnknownName(XnerError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         names = sorted(known)
-        near = get_close_matches(name, names, n=3, cutoff=0.5)
+        near = nearest(name, names)
         offer = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(names) or 'none'}"
         super().__init__(f"no {kind} is called {name!r}; {offer}{' ' + hint if hint else ''}")
+
+
+def nearest(name: str, names: list[str]) -> list[str]:
+    """The names that somebody who typed this one may have meant, the likeliest first; none that is far behind it."""
+    likeliest = max((SequenceMatcher(None, one, name).ratio() for one in names), default=0.0)
+    return get_close_matches(name, names, n=3, cutoff=max(0.5, 0.75 * likeliest))

@@ -32,6 +32,8 @@ class States:
 class Head(nn.Module):
     """Base of every head."""
 
+    whole_batches = False  # True where the loss of a batch is no mean of losses of its parts: then it is never split
+
     def loss(self, states: States, tags: Tensor) -> Tensor:
         """Scalar loss, the mean over the batch's words; `tags` (W,) holds one tag id a word."""
         raise NotImplementedError

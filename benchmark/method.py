@@ -2,7 +2,8 @@
 
 A method's fields are its command-line options, its search space and its columns on the leaderboard; the first line of
 its docstring is what `xner-bench methods` prints. A method is written as its difference from the common loop:
-override only what changes. This module imports no torch, so that options can be listed quickly; import it inside the
+override only what changes. Methods that change different things combine without a class of their own: `crf+prune`
+(`compose.py`). This module imports no torch, so that options can be listed quickly; import it inside the
 hooks, or at the top of your own module if you don't mind that listing your method takes a second longer.
 
 What training changes is kept in the tagger's parameters and buffers: a run that was interrupted goes on in another
@@ -11,7 +12,7 @@ process, which has these, the optimizer and the random numbers, and nothing else
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,6 +34,14 @@ class Sizes(NamedTuple):
     depth: int  # layers of the encoder; layer 0 is the embeddings' output
     dropout: float  # on the states that the head reads, in training
     init_std: float  # of the normal distribution that the encoder's own weights were drawn from
+
+
+class Moment(NamedTuple):
+    """How far training is."""
+
+    step: int  # that was just taken, from 1
+    steps: int  # of the whole training
+    sentences: int  # of the training data
 
 
 class Method(BaseModel):
@@ -59,6 +68,13 @@ class Method(BaseModel):
 
         return LinearHead(sizes, len(tags))
 
+    def prepare(self, tagger: Tagger) -> None:
+        """Called once on a fresh tagger, before it is trained or gets a checkpoint's weights; by default nothing.
+
+        The place to freeze parameters, to add adapters to the encoder, or buffers for what must survive a kill. torch's
+        random numbers follow from the run's seed alone here.
+        """
+
     def trainable(self, tagger: Tagger) -> Iterable[Parameter]:
         """Parameters that the optimizer updates; by default all that ask for a gradient.
 
@@ -67,8 +83,11 @@ class Method(BaseModel):
         """
         return (parameter for parameter in tagger.parameters() if parameter.requires_grad)
 
-    def after_step(self, tagger: Tagger, step: int) -> None:
-        """Called after each optimizer step, `step` counting from 1; by default nothing."""
+    def after_step(self, tagger: Tagger, moment: Moment) -> None:
+        """Called after each optimizer step; by default nothing.
+
+        Few-shot fine-tuning goes on after the end of training: there it is training's last moment, in every step.
+        """
 
     def finish(self, tagger: Tagger, checkpoints: Sequence[Checkpoint]) -> None:
         """Called once after the last epoch, with every epoch's checkpoint; may change the tagger's weights.
@@ -77,3 +96,21 @@ class Method(BaseModel):
         By default nothing: the last epoch's weights are the result. A method that overrides this has the changed
         weights scored on dev and stored as one checkpoint more, which is then the last.
         """
+
+    def settle(self, tagger: Tagger) -> None:
+        """Called where weights were put into the tagger that are not one checkpoint's, to make them agree with buffers,
+        such as with the mask that prunes them; by default nothing.
+
+        The mean of all epochs (the protocol `average`): parameters and floating buffers are means, other buffers the
+        last epoch's. The beginning of few-shot fine-tuning: all is the checkpoint's, but a compact embedding has other
+        rows, with their values, and a buffer that follows these rows is as `prepare` made it.
+        """
+
+    def plain(self, tagger: Tagger) -> None:
+        """Called last, where the tagger is to be written as a transformers folder: make the encoder again one of its
+        kind that tags as before, without what `prepare` added; by default nothing.
+        """
+
+    def facts(self, tagger: Tagger) -> Mapping[str, Any]:
+        """What is worth knowing of the trained tagger, as JSON has it: recorded with the run; by default nothing."""
+        return {}

@@ -11,8 +11,10 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from itertools import pairwise
 from typing import Any, Literal, get_origin
 
+from xner_bench.compose import combined
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.fields import flag, plain
 from xner_bench.method import Method
@@ -33,6 +35,8 @@ RESERVED = frozenset(
     )
 )
 BUILT_IN = "built in"
+BASELINE = "standard"
+PLUS = "+"  # between methods that are combined
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,34 @@ def names() -> list[str]:
 
 
 def load(name: str) -> type[Method]:
-    """The class of a method; an unknown, clashing or broken one is an error that says what to do."""
+    """The class of a method, or of several as one ("crf+prune"); what is unknown, clashes or is broken is an error that
+    says what to do."""
+    return _combined(canonical(name)) if PLUS in name else _load(name)
+
+
+def canonical(name: str) -> str:
+    """The one name of methods that are combined, in whatever order they were given: "prune+crf" is "crf+prune"."""
+    parts = sorted(part.strip() for part in name.split(PLUS))
+    if "" in parts and PLUS in name:
+        raise XnerError(f"method {name!r} has an empty place beside its {PLUS}; give a name there, or leave it out")
+    if twice := next((part for part, after in pairwise(parts) if part == after), None):
+        raise XnerError(f"method {name!r} has {twice!r} twice; give each once")
+    changing = [part for part in parts if part != BASELINE]  # everything is a difference from it anyway
+    return PLUS.join(changing or parts)
+
+
+def known(name: str) -> bool:
+    """Whether a method, or every one of those that are combined, is here."""
+    return all(part in _entries() for part in name.split(PLUS))
+
+
+@cache
+def _combined(name: str) -> type[Method]:
+    parts = {part: _load(part) for part in name.split(PLUS)}
+    return combined(name, parts) if len(parts) > 1 else parts[name]
+
+
+def _load(name: str) -> type[Method]:
     entries = _entries()
     if name not in entries:
         raise UnknownName("method", name, entries)
@@ -103,8 +134,9 @@ def defaults(name: str) -> dict[str, Any]:
 
 
 def origin(name: str) -> str:
-    """Where a method comes from: "built in", or distribution and version."""
-    return _only(_entries()[name]).origin
+    """Where a method comes from: "built in", or distribution and version; of combined ones each that is another's."""
+    origins = dict.fromkeys(_only(_entries()[part]).origin for part in name.split(PLUS))
+    return " and ".join(one for one in origins if one != BUILT_IN) or BUILT_IN
 
 
 def listing() -> list[Listed]:
@@ -189,3 +221,4 @@ def reload() -> None:
     """Forget what was found, after a distribution was installed or removed while this process runs."""
     importlib.invalidate_caches()
     _entries.cache_clear()
+    _combined.cache_clear()

@@ -56,7 +56,7 @@ def _reasons(one: Listed, catalogue: Catalogue) -> Iterator[tuple[Kind, str]]:
 def method_problem(run: Run) -> str:
     """Why a run could not be done again with the methods that are here."""
     name = run.settings.method
-    if name not in registry.names():
+    if not registry.known(name):
         whose = "" if run.method_origin == registry.BUILT_IN else f"; it was of {run.method_origin}"
         return f"method {name!r} is not installed{whose}"
     try:

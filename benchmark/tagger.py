@@ -60,3 +60,10 @@ def build(
     tagger = Tagger(transformer, head, method.layers(sizes.depth), sizes.depth, layout)
     dropout.install(tagger)
     return tagger
+
+
+def prepare(tagger: Tagger, method: Method, seed: int) -> None:
+    """Let a method make a fresh tagger ready for training; what it draws follows from the seed alone."""
+    torch.manual_seed(seed)  # whatever has drawn since the head was made
+    method.prepare(tagger)
+    dropout.install(tagger)  # what was added drops like the rest

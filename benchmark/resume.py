@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import sys
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from xner_bench.train import Fit
 
 LIBRARIES = ("builtins", "abc", "typing", "pydantic", "torch", "transformers")  # told apart by their versions
+ENGINE = "xner_bench"  # the same for all methods, and told apart by its version
 CIRCUMSTANCES = ("device", "gpu", "processor", "threads")  # of provenance; packages besides
 
 
@@ -29,12 +31,13 @@ class Unfit(Exception):
 
 
 def save(work: Work, fit: Fit) -> None:
-    """Keep what this epoch's end is: the weights that some target may want, and all that training needs to go on.
+    """Keep what this epoch's end is: its weights, the mean of all so far, and all else that training needs to go on.
 
     The epoch before stays whole too, with the weights that were wanted then: it is what a damaged one falls back to.
     """
     with work.timed("checkpoints"):
         work.checkpoints.save(work.tagger, fit.epoch)
+        work.checkpoints.save_mean(fit.epoch)
         state = fit.state()
         own = {
             "steps": work.steps,
@@ -72,6 +75,7 @@ def take_up(work: Work, fit: Fit, epoch: int, passed: list[str]) -> None:
     if own["code"] != work.code:
         raise ValueError(f"{work.checkpoints.folder}: epoch {epoch} was trained by other code of this method")
     scores: DevScores = {int(at): found for at, found in own["dev_scores"].items()}
+    work.checkpoints.expect_mean(epoch)
     work.checkpoints.expect(needed(work, epoch, scores))
     try:
         work.checkpoints.kept[epoch].load(work.tagger)
@@ -96,7 +100,7 @@ def needed(work: Work, epoch: int, scores: DevScores | None = None) -> set[int]:
     if work.finishes:  # the method will want them all
         return set(known)
     so_far = protocol.select(known, work.settings.source, work.settings.corpora)
-    return {epoch} | protocol.wanted(so_far)
+    return {epoch} | (protocol.wanted(so_far) - {protocol.MEAN})
 
 
 def code(work: Work) -> str:
@@ -106,7 +110,9 @@ def code(work: Work) -> str:
 
 
 def _sources(classes: set[type]) -> Iterator[Path]:
+    """The files that classes are in, and those of the same package that these import."""
     for cls in classes:
+        package = cls.__module__.rpartition(".")[0]
         if cls.__module__.partition(".")[0] in LIBRARIES or cls.__module__ not in sys.modules:
             continue
         try:
@@ -114,7 +120,29 @@ def _sources(classes: set[type]) -> Iterator[Path]:
         except TypeError:  # made in an interactive session: there is no file
             continue
         if source and Path(source).is_file():
-            yield Path(source)
+            yield from [Path(source)] if package in ("", ENGINE) else imported(Path(source), package)
+
+
+def imported(source: Path, package: str) -> set[Path]:
+    """A file of a package, and all files beside it that it imports, or that these do."""
+    found, left = set[Path](), [source]
+    while left:
+        path = left.pop()
+        found.add(path)
+        names = _imports(ast.parse(path.read_bytes()), package)
+        left += [there for name in names if (there := path.with_name(f"{name}.py")).is_file() and there not in found]
+    return found
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
+    """Names that are imported from a package, or of modules in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (one.name.removeprefix(f"{package}.") for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            inside = module if node.level else module.removeprefix(package).removeprefix(".")
+            yield from (inside,) if inside else (one.name for one in node.names)
 
 
 def circumstances(work: Work, fit: Fit) -> dict[str, Any]:

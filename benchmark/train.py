@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from xner_bench import batches, device, vocabulary
 from xner_bench.checkpoints import State
 from xner_bench.errors import XnerError
+from xner_bench.method import Moment
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
@@ -52,8 +54,9 @@ class Fit:
     """Training under way: iterate over it for each epoch's steps, while the tagger stands at the epoch's end.
 
     `gold` (W,) holds the tag ids of the training corpus' words. A batch of more than `budget` subwords (by default what
-    suits the device) is computed in parts, with the same loss. Iterating raises Diverged at the first loss that is not
-    finite, also where only the last step made it so.
+    suits the device) is computed in parts, with the same loss. `moment` is what the method hears of after every step,
+    by default how far this training is. Iterating raises Diverged at the first loss that is not finite, also where only
+    the last step made it so.
 
     `state()` between two epochs, given to `restore()` of another Fit whose tagger has the same weights, makes that one
     go on with the same bits.
@@ -69,16 +72,20 @@ class Fit:
         seed: int,
         watch: Watch = SILENT,
         budget: int | None = None,
+        moment: Moment | None = None,
     ) -> None:
+        self.moment = moment
         self.tagger, self.method, self.train, self.training, self.watch = tagger, method, train, training, watch
         self.every_subword = training.subword_labels == "all"
         self.order = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)  # dropout
         self.tags = torch.from_numpy(gold)
-        self.steps = (
-            math.ceil(len(batches.with_words(train, self.every_subword)) / training.batch_size) * training.epochs
-        )
+        self.sentences = len(train.sentences) - 1
+        windows = len(batches.with_words(train, self.every_subword))
+        self.steps = math.ceil(windows / training.batch_size) * training.epochs
         self.budget = budget or device.of_kind(SUBWORDS_AT_ONCE, tagger.device)
+        if tagger.head.whole_batches:
+            self.budget = sys.maxsize
         self.stepper = Stepper(tagger, method, training, self.steps)
         self.epoch = 0  # the last one that is complete
         self.step = 0  # likewise
@@ -98,7 +105,7 @@ class Fit:
             self.step += 1
             loss, rate = self.stepper.step(given)
             self._expect_number(loss, f"of step {self.step} of {self.steps}")
-            self.method.after_step(self.tagger, self.step)
+            self.method.after_step(self.tagger, self.moment or Moment(self.step, self.steps, self.sentences))
             taken.append(Step(epoch, self.step, loss, rate))
             advance(1, f"epoch {epoch}/{self.training.epochs} loss {loss:.3f}")
         if self.step == self.steps and taken:
@@ -232,7 +239,8 @@ class linear_schedule:
 
     def __init__(self, steps: int, warmup: float) -> None:
         self.steps = steps
-        self.rise = math.ceil(steps * warmup)  # rounded up, as transformers' Trainer does
+        # Rounded up, as transformers' Trainer does; but a training of one step is not spent on a rate of 0.
+        self.rise = math.ceil(steps * warmup) if steps > 1 else 0
 
     def __call__(self, step: int) -> float:
         if step < self.rise:

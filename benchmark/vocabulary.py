@@ -26,13 +26,22 @@ if TYPE_CHECKING:
 
 # Shapes: V subwords in the vocabulary, U of them used in training, D features of an embedding.
 
+ROWS = 512  # of the table that are looked at together, where all are: few enough for a cache
+
 
 class CompactEmbedding(nn.Module):
-    """Stands where an encoder has its embedding of subwords, under the same names; `weight` has the used rows alone."""
+    """Stands where an encoder has its embedding of subwords, under the same names; `weight` has the used rows alone.
+
+    Entries of the other rows can be pruned to zero, the smallest first. Shrinking alike they keep their order, so that
+    the last one says which they are: without a mask of the table, and without a change to it.
+    """
+
+    prunable = False  # whether `limit` is looked at
 
     table: Tensor  # (V, D) as it was before training; the used rows are out of date in it
     row: Tensor  # (V,) which of the U rows a subword has; -1: none, it is not used in training
     factor: Tensor  # what the other rows have shrunk by so far (float64)
+    limit: Tensor  # (2,) the last pruned entry of the other rows: `order` of what the table has, and place in the table
 
     def __init__(self, whole: nn.Embedding, used: Tensor) -> None:
         super().__init__()
@@ -47,14 +56,47 @@ class CompactEmbedding(nn.Module):
         self.register_buffer("table", table, persistent=False)
         self.register_buffer("row", row, persistent=False)
         self.register_buffer("factor", torch.ones((), dtype=torch.float64))
+        self.register_buffer("limit", torch.tensor([0, -1]))
 
     def forward(self, ids: Tensor) -> Tensor:
         """Embeddings of subwords, (...) to (..., D); in training only of those that the training data uses."""
         row = self.row[ids]
         if self.training:
             return embedding(row, self.weight, self.padding_row)
-        others = self.table[ids] * self.factor.to(self.table.dtype)
-        return torch.where((row < 0)[..., None], others, self.weight[row.clamp_min(0)])
+        return torch.where((row < 0)[..., None], self.untrained(ids), self.weight[row.clamp_min(0)])
+
+    def untrained(self, ids: Tensor) -> Tensor:
+        """Embeddings of subwords that are not used in training, (...) to (..., D)."""
+        before = self.table[ids]
+        shrunk = self.shrunk(before)
+        return shrunk.mul_(self.kept(ids, before)) if self.prunable else shrunk
+
+    def shrunk(self, weights: Tensor) -> Tensor:
+        """What entries of the table are now, if they are neither used in training nor pruned."""
+        return weights * self.factor.to(self.table.dtype)
+
+    def kept(self, ids: Tensor, before: Tensor) -> Tensor:
+        """Which entries of such subwords are not pruned (..., D), where the table has this (..., D)."""
+        magnitude, (bound, last) = order(before), self.limit.unbind()
+        features = torch.arange(before.shape[-1], device=ids.device)
+        ends = last + 1 - ids[..., None] * len(features)  # equal ones before it are pruned
+        return (magnitude > bound) | ((magnitude == bound) & (features >= ends))
+
+    def prune(self, magnitude: int, place: int) -> None:
+        """Let entries of such subwords be pruned up to this one: by `order` of what the table has, then by place in the
+        table, counted row after row. What is pruned stays so."""
+        if [magnitude, place] > self.limit.tolist():
+            self.limit.copy_(torch.tensor([magnitude, place]))
+
+    def others(self) -> tuple[Tensor, ...]:
+        """Subwords that are not used in training, some at a time."""
+        parts: tuple[Tensor, ...] = (self.row < 0).nonzero().flatten().split(ROWS)
+        return parts
+
+    def used(self) -> Tensor:
+        """Subwords that are, in the order of their rows (U,)."""
+        ids = (self.row >= 0).nonzero().flatten()
+        return ids[self.row[ids].argsort()]
 
     def decay(self, learning_rate: float, weight_decay: float) -> None:
         """What one step of AdamW does to all rows that are not used in training."""
@@ -63,12 +105,18 @@ class CompactEmbedding(nn.Module):
     @torch.no_grad()
     def whole(self) -> nn.Embedding:
         """The embedding with every row as it stands (V, D)."""
-        weight = self.table * self.factor.to(self.table.dtype)
-        used = self.row >= 0
-        weight[used] = self.weight[self.row[used]]
+        weight = self.shrunk(self.table)
+        for ids in self.others() if self.prunable else ():
+            weight[ids] = self.untrained(ids)
+        weight[self.used()] = self.weight
         whole = nn.Embedding(weight.shape[0], weight.shape[1], padding_idx=self.padding, device="meta")
         whole.weight = nn.Parameter(weight, requires_grad=self.weight.requires_grad)
         return whole
+
+
+def order(weights: Tensor) -> Tensor:
+    """Whole numbers in the order of the weights' magnitudes (int32): the bits of floats that are not negative."""
+    return weights.abs().float().view(torch.int32)
 
 
 def compact(transformer: Any, used: NDArray[int32], way: Layout, room: int) -> CompactEmbedding | None:

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 VARIANTS = [
     *((name, {}) for name in BUILTIN),
     ("slicer", {"h": 16, "classifier": "frozen", "bias": "shared_out"}),
+    ("crf", {"constrained": True}),
+    ("lora", {"where": "all", "rank": 4}),
+    ("bitfit+slicer", {"h": 16}),
+    ("crf+lora", {}),
+    ("dlfa", {"layer": 0, "branches": "global", "gate": "output"}),
+    ("dlfa", {"layer": 2, "branches": "local", "reduction": 3}),
+    ("prune", {"scope": "dense+embeddings", "sparsity": 0.8}),
+    ("prune+slicer", {"h": 16, "scope": "dense+embeddings"}),
+    *((f"{name}+prune", {}) for name in ("bitfit", "crf", "dlfa", "lora")),
 ]
 COUNTER = itertools.count()
 

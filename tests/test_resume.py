@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import killing
@@ -15,7 +16,7 @@ import torch
 from small import Small, call
 from test_checkpoints import damage
 
-from xner_bench import device, resume
+from xner_bench import device, methods, resume
 from xner_bench.checkpoints import Checkpoints
 from xner_bench.methods.slicer import Slicer
 from xner_bench.methods.standard import Standard
@@ -27,7 +28,6 @@ from xner_bench.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from xner_bench.method import Method
     from xner_bench.tagger import Tagger
@@ -149,6 +149,7 @@ def test_a_run_goes_on_from_any_epoch(small: Small, straight: Path, tmp_path: Pa
     [
         *("state-3/tensors.safetensors", "state-3/facts.json", "state-3/complete.json"),
         *("epoch-3/tagger.safetensors", "epoch-3/complete.json"),
+        *("mean-3/tagger.safetensors", "mean-3/complete.json"),
     ],
 )
 def test_a_damaged_checkpoint_falls_back_and_says_so(
@@ -170,6 +171,18 @@ def test_without_any_whole_checkpoint_a_run_begins_again(small: Small, straight:
         damage(only(tmp_path) / "epochs" / f"state-{state}" / "facts.json", "cut")
     notes = Notes()
     run(small.settings("slicer"), small.execution(tmp_path, keep_checkpoint=True), notes)
+    assert not any(said.startswith("going on after") for said in notes.said)
+    same(only(tmp_path), straight)
+
+
+def test_a_run_that_kept_no_mean_begins_again_and_says_so(small: Small, straight: Path, tmp_path: Path) -> None:
+    """Versions before the protocol `average` kept none."""
+    stopped(small, tmp_path, 3)
+    for folder in (only(tmp_path) / "epochs").glob("mean-*"):
+        shutil.rmtree(folder)
+    notes = Notes()
+    run(small.settings("slicer"), small.execution(tmp_path, keep_checkpoint=True), notes)
+    assert sum("is missing (versions without the protocol average kept none)" in said for said in notes.said) == 2
     assert not any(said.startswith("going on after") for said in notes.said)
     same(only(tmp_path), straight)
 
@@ -361,3 +374,21 @@ def test_a_record_that_somebody_changed_is_not_taken_for_the_run(small: Small, s
     assert f"{path}: its settings are not those that its id stands for" in answer.err
     assert call(*argv(small, tmp_path / "results"), "--overwrite", "always").status == 0
     same(only(tmp_path / "results"), straight)
+
+
+def test_the_code_of_a_method_is_what_it_imports_of_its_package(tmp_path: Path) -> None:
+    """Not its neighbours, and nothing of other packages."""
+    texts = {
+        "mine": "from pack import sums\nimport pack.plain\nfrom other.mine import x\n",
+        "sums": "def f():\n    from .deep import g\n    from pack.sums import f\n",
+        "plain": "import os\n",
+        "deep": "",
+        "neighbour": "from pack import mine\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    found = resume.imported(tmp_path / "mine.py", "pack")
+    assert {path.stem for path in found} == {"mine", "sums", "plain", "deep"}
+    here = Path(str(methods.__file__)).parent
+    pruning = {path.stem for path in resume.imported(here / "prune.py", "xner_bench.methods")}
+    assert {"prune", "gradual", "pruning", "magnitude", "pruned_table"} == pruning

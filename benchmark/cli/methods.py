@@ -29,11 +29,18 @@ def methods(as_json: bool) -> None:
         click.echo(f"{click.style(one.name, bold=True)}  ({one.origin})")
         click.echo(f"    {one.summary if one.method else 'BROKEN: ' + one.problem}")
         for name, field in one.method.model_fields.items() if one.method else ():
-            click.echo(f"    {flag(name)} {_values(field)}  {default(field)}  {field.description or ''}".rstrip())
+            click.echo(f"    {_option(name, field)}  {default(field)}  {field.description or ''}".rstrip())
         click.echo()
     click.echo(
         "Run one:  xner-bench run --method NAME [its options]    All its options:  xner-bench run --method NAME --help"
     )
+    click.echo("Methods that change different things combine:  xner-bench run --method crf+prune")
+
+
+def _option(name: str, field: FieldInfo) -> str:
+    if plain(field.annotation)[0] is bool:
+        return f"{flag(name)} / {flag('no_' + name)}"
+    return f"{flag(name)} {_values(field)}"
 
 
 def _values(field: FieldInfo) -> str:

@@ -5,6 +5,9 @@
 * ``subword-lenient``: one tag a subword, the gold tag of a word (B- included) copied to all its subwords, read as
   conlleval does. This is how the released code of SLICER scores; a B- on each of four subwords counts as four entities,
   so its numbers belong in a column of their own.
+* ``tag-accuracy``: the share of words whose tag is the gold's; no tag is read as part of an entity. From Zero to Hero
+  (Lauscher et al., EMNLP 2020) reports it. O counts like any other tag, so that who finds no entity has half of
+  WikiANN's words right, and an F1 of 0.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from xner_bench.score import count, spans
+from xner_bench.score import Counts, count, spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from xner_bench.corpus import Corpus
     from xner_bench.encode import Encoded
-    from xner_bench.score import Counts, Reading, Spans
+    from xner_bench.score import Reading, Spans
     from xner_bench.settings import Profile
 
 
@@ -30,21 +33,41 @@ class Rule(NamedTuple):
     """What a profile scores."""
 
     every_subword: bool
-    reading: Reading
+    reading: Reading  # of tags as entities
+    entities: bool = True  # else tags themselves
 
 
 RULES: dict[Profile, Rule] = {
     "word-strict": Rule(every_subword=False, reading="strict"),
     "word-lenient": Rule(every_subword=False, reading="lenient"),
     "subword-lenient": Rule(every_subword=True, reading="lenient"),
+    "tag-accuracy": Rule(every_subword=False, reading="strict", entities=False),
 }
 SELECTING: Profile = "word-strict"  # dev scores, by which checkpoints are chosen, are always these
+TAG = "tag"  # what stands in the place of a type where tags are scored
+
+
+def of_tags(profile: str) -> bool:
+    """Whether a profile scores tags, so that its numbers are accuracies and not F1."""
+    return any(profile == name and not rule.entities for name, rule in RULES.items())
+
+
+def kinds(profile: str, types: Sequence[str]) -> tuple[str, ...]:
+    """What a profile has counts of: each entity type, or all tags together."""
+    return (TAG,) if of_tags(profile) else tuple(types)
 
 
 def tag_ids(corpus: Corpus, names: Sequence[str]) -> NDArray[np.int64]:
     """Gold of a corpus as one tag id a word (W,), sentence after sentence."""
     ids = {name: number for number, name in enumerate(names)}
     return np.fromiter((ids[tag] for sentence in corpus.sentences for tag in sentence.tags), np.int64)
+
+
+def tally(gold: NDArray[np.int64], predicted: NDArray[np.int64]) -> Counts:
+    """Tags (W,) that are right, and the wrong ones both as found wrongly and as missed: F1 is then the accuracy."""
+    right = int((gold == predicted).sum())
+    wrong = len(gold) - right
+    return Counts(right, wrong, wrong)
 
 
 class Gold:
@@ -56,8 +79,10 @@ class Gold:
         self.types = types
 
     def compare(self, predicted: NDArray[np.int64], profile: Profile) -> dict[str, Counts]:
-        """Counts by type. `predicted` has one tag id a word, or a subword where the profile scores subwords."""
+        """Counts by type, or of tags. `predicted` has one tag id a word, or a subword where the profile scores them."""
         rule = RULES[profile]
+        if not rule.entities:
+            return {TAG: tally(self._units(rule), predicted)}
         found = count(self.spans(self._units(rule), rule), self.spans(predicted, rule), len(self.types))
         return dict(zip(self.types, found, strict=True))
 

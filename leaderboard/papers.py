@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING
 
 from xner_bench.leaderboard.cells import Stat
 from xner_bench.leaderboard.lines import Line, Mean, Row
-from xner_bench.leaderboard.published import published, remarks
+from xner_bench.leaderboard.published import TEST, published, remarks
 from xner_bench.leaderboard.scores import ORACLE
+from xner_bench.sources import EACH, parts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xner_bench.leaderboard.groups import Group
     from xner_bench.leaderboard.lines import Section
     from xner_bench.leaderboard.published import PublishedRow
 
 
-def published_lines(section: Section) -> list[Line]:
-    """One line for each published set-up and profile of the section's suite and source."""
+def published_lines(section: Section, split: str = TEST) -> list[Line]:
+    """One line for each published set-up and profile of the section's suite and source, on one test split."""
     found: dict[tuple[str, str, str], list[PublishedRow]] = {}
     for row in published(section.suite.name):
-        if row.source == section.source:
+        if row.split == split and (row.source or section.suite.source) == section.source:
             found.setdefault((row.entry, row.encoder, row.profile), []).append(row)
     return [_line(section, rows) for rows in found.values()]
 
@@ -31,23 +34,23 @@ def published_remarks(section: Section) -> tuple[str, ...]:
 
 def _line(section: Section, rows: list[PublishedRow]) -> Line:
     first = rows[0]
-    means = [(row, group) for row in rows if (group := _group(section, row))]
     return Line(
         label=first.entry,
         method=first.method,
         options=first.options,
         encoder=first.encoder,
-        training={"lr": first.learning_rate},
+        training={} if first.learning_rate is None else {"lr": first.learning_rate},
         profile=first.profile,
         rows={(row.corpus, _protocol(section, row)): _row(row) for row in rows if row.corpus},
-        means={(group.name, _protocol(section, row)): _mean(row) for row, group in means},
+        means={(group.name, _protocol(section, row)): _mean(row) for row in rows for group in _groups(section, row)},
         n_seeds=first.n_seeds,
         published=True,
+        split=first.split,
     )
 
 
 def _protocol(section: Section, row: PublishedRow) -> str:
-    return section.suite.true_protocol if row.protocol == "true" else ORACLE
+    return {"true": section.suite.true_protocol, "oracle": ORACLE}.get(row.protocol, row.protocol)
 
 
 def _row(row: PublishedRow) -> Row:
@@ -62,12 +65,14 @@ def _stat(row: PublishedRow) -> Stat:
     return Stat(row.f1_mean, row.f1_std, row.n_seeds)
 
 
-def _group(section: Section, row: PublishedRow) -> Group | None:
-    """The group that a published mean is of: same data set, the source in it or not, as many targets."""
+def _groups(section: Section, row: PublishedRow) -> Iterator[Group]:
+    """The groups that a published mean is of: of its data set, sources in it or not, as many targets; and the total,
+    where its targets are the same."""
     if row.corpus:
-        return None
+        return
+    sources = section.suite.targets if section.source == EACH else parts(section.source)
     asked = row.dataset, bool(row.with_source), row.languages
     for group in section.groups:
-        if asked == (group.dataset, section.source in group.corpora, len(group.corpora)):
-            return group
-    return None
+        if asked == (group.dataset, any(name in group.corpora for name in sources), len(group.corpora)):
+            yield from (same for same in section.groups if set(same.corpora) == set(group.corpora))
+            return

@@ -26,6 +26,7 @@ XTREME = [
     "id", "it", "ja", "jv", "ka", "kk", "ko", "ml", "mr", "ms", "my", "nl", "pt", "ru", "sw", "ta",
     "te", "th", "tl", "tr", "ur", "vi", "yo", "zh",
 ]
+ZERO_TO_HERO = ["ar", "eu", "zh", "fi", "he", "hi", "it", "ja", "ko", "ru", "sv", "tr"]
 MASAKHANER = [
     "amh", "hau", "ibo", "kin", "lug", "luo", "pcm", "swa", "wol", "yor",
 ]
@@ -85,8 +86,8 @@ def test_shared_languages_are_whole_and_used() -> None:
 
 def test_wikiann_has_every_language_of_the_papers() -> None:
     languages = BUILT_IN.card("wikiann").languages
-    assert len(languages) == 56
-    assert {*SLICER, *XTREME} <= set(languages)
+    assert len(languages) == 57
+    assert {*SLICER, *XTREME, *ZERO_TO_HERO} <= set(languages)
     assert languages["no"].name == "Norwegian"
 
 
@@ -127,7 +128,7 @@ def test_a_suites_targets_have_dev_and_test(suite: Suite) -> None:
         _, language = BUILT_IN.language(key)
         assert language.dev
         assert language.test
-    assert BUILT_IN.language(suite.source)[1].train
+    assert all(BUILT_IN.language(key)[1].train for key in suite.sources)
 
 
 @pytest.mark.parametrize(("name", "source"), [("slicer-en", "wikiann:en"), ("slicer-ru", "wikiann:ru")])
@@ -160,6 +161,27 @@ def test_slicers_set_up_is_the_papers(name: str, source: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "source", "targets"),
+    [
+        ("dlfa", "wikiann:en", XTREME),
+        ("zero-to-hero", "wikiann:en", ZERO_TO_HERO),
+        ("compression-joint", "+".join(f"wikiann:{code}" for code in XTREME), XTREME),
+        ("compression-mono", "each", ["en", "zh", "bn", "eu", "af", "hi", "sw", "te", "jv", "yo"]),
+    ],
+)
+def test_other_set_ups_are_their_papers(name: str, source: str, targets: list[str]) -> None:
+    suite = BUILT_IN.suite(name)
+    assert (suite.source, suite.targets) == (source, tuple(f"wikiann:{code}" for code in targets))
+    assert suite.encoder == "google-bert/bert-base-multilingual-cased"
+    keys = ("epochs", "lr", "batch_size", "max_length")
+    assert tuple(suite.training[key] for key in keys) == {
+        "dlfa": (5, 2e-5, 32, 128),
+        "zero-to-hero": (10, 5e-5, 128, 512),
+    }.get(name, (60, 7e-5, 16, 512))
+    assert {row.profile for row in published(name)} <= set(suite.profiles), "ours stand in the same table"
+
+
 def harmonized(found: Catalogue, suite: Suite) -> dict[str, dict[str, str]]:
     names = dict.fromkeys(key.partition(":")[0] for key in (suite.source, *suite.targets))
     return {name: suite.harmonization(found.card(name)) for name in names}
@@ -167,6 +189,6 @@ def harmonized(found: Catalogue, suite: Suite) -> dict[str, dict[str, str]]:
 
 def test_published_scores_are_of_the_suites_languages_and_encoder(suite: Suite) -> None:
     for row in published(suite.name):
-        assert row.source == suite.source
-        assert row.encoder == suite.encoder
-        assert row.corpus is None or row.corpus in suite.targets
+        assert row.source in (None, suite.source)
+        assert row.encoder in (suite.encoder, *(grid.get("encoder") for grid in suite.grids.values()))
+        assert row.corpus in (None, *suite.sources, *suite.targets)

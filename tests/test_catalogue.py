@@ -244,7 +244,7 @@ def test_a_wrong_card_is_refused_at_its_line(tmp_path: Path, old: str, new: str,
             "9: harmonize.wikiann.MISC: wikiann has no such type; its types: PER, ORG, LOC",
         ),
         ("{wikiann:", "{masakhaner:", "9: harmonize.masakhaner: no source or target is of this data set"),
-        ("source-dev", "dev", "10: true_protocol: Input should be 'last' or 'source-dev'"),
+        ("source-dev", "dev", "10: true_protocol: Input should be 'last', 'source-dev' or 'average'"),
         ("lr: 1e-5", "lr: '1e-5'", "11: training.lr: Input should be a valid number"),
         ("lr: 1e-5", "lr: 0", "11: training.lr: Input should be greater than 0"),
         ("lr: 1e-5, ", "", "11: training.lr: Field required"),
@@ -330,10 +330,25 @@ def test_a_count_that_is_not_published_is_a_dash(folder: Path) -> None:
 
 def test_suites_are_listed_and_printed(folder: Path) -> None:
     found = lines(suites, "--catalogue", str(folder))
-    assert any(line.split()[0:1] == ["tiny-no"] and line.split()[-1] == "2" for line in found)
+    assert any(line.split()[0:1] == ["tiny-no"] and line.split()[-2:] == ["2", "-"] for line in found)
+    papers = {line.split()[0]: line.split()[-1] for line in found if "arXiv:" in line or "emnlp-main" in line}
+    assert set(papers) == {"slicer-en", "slicer-ru", "dlfa", "zero-to-hero", "compression-joint", "compression-mono"}
+    assert (papers["dlfa"], papers["slicer-en"]) == ("arXiv:2205.08497", "2022.emnlp-main.740")
+    assert any("40 languages of wikiann" in line for line in found)
     rows = [line.split() for line in lines(suites, "slicer-en")]
     assert ["wikiann:am", "Amharic", "Ethi", "Afro-Asiatic", "100", "100"] in rows
     assert ["lr", "1e-5"] in rows
     assert ["clip", "none"] in rows
     assert ["TRUE", "last"] in rows
     assert ["harmonized", "masakhaner:", "DATE", "->", "O"] in rows
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.load().suites))
+def test_every_suite_is_printed(name: str) -> None:
+    found = lines(suites, name)
+    suite = catalogue.load().suite(name)
+    targets = {line.split()[0] for line in found if line.split() and ":" in line.split()[0]}
+    assert set(suite.targets) <= targets
+    assert found[-1].startswith(f"Run it: xner-bench run --suite {name} --method ")
+    published = [line for line in found if line.startswith("published")]
+    assert bool(published) == (name != "quick")

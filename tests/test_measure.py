@@ -11,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import seqeval_scores
 
-from xner_bench import measure
-from xner_bench.corpus import Corpus, Sentence
+from xner_bench import catalogue, measure
+from xner_bench.corpus import Corpus, Places, Sentence, load
 from xner_bench.encode import Encoded
 from xner_bench.measure import Gold
 from xner_bench.score import micro
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from xner_bench.settings import Profile
@@ -94,3 +96,70 @@ def test_every_profile_of_the_settings_has_a_rule() -> None:
     from xner_bench.settings import Profile
 
     assert set(measure.RULES) == set(get_args(Profile))
+
+
+def gold_and_predicted(data: st.DataObject, corpus: Encoded) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Tags of any kind, about half of them alike."""
+    draw = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    gold, other = draw.integers(0, len(TAGS), (2, corpus.n_words))
+    return gold, np.where(draw.random(corpus.n_words) < 0.5, gold, other)
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=100)
+def test_tag_accuracy_is_the_share_of_words_whose_tag_is_the_same_text(data: st.DataObject) -> None:
+    pieces = data.draw(st.lists(st.lists(st.integers(0, 4), max_size=6), min_size=1, max_size=4))
+    corpus = encoded(pieces)
+    gold, predicted = gold_and_predicted(data, corpus)
+    found = Gold(gold, corpus, TYPES).compare(predicted, "tag-accuracy")
+    alike = [TAGS[one] == TAGS[other] for one, other in zip(gold, predicted, strict=True)]
+    assert list(found) == ["tag"]
+    counts = micro(found)
+    assert counts.support == counts.tp + counts.fp == len(alike)
+    accuracy = sum(alike) / len(alike) if alike else None
+    assert counts.f1 == counts.precision == counts.recall == accuracy, "exactly"
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=50)
+def test_tag_accuracy_knows_no_sentences_and_no_entities(data: st.DataObject) -> None:
+    """Unlike F1, it is the same however words are parted, and for any other names of the tags."""
+    pieces = data.draw(st.lists(st.integers(0, 4), min_size=1, max_size=12))
+    whole, cut = encoded([pieces]), encoded([[piece] for piece in pieces])
+    gold, predicted = gold_and_predicted(data, whole)
+    renamed = np.random.default_rng(0).permutation(len(TAGS))
+    counts = Gold(gold, whole, TYPES).compare(predicted, "tag-accuracy")
+    assert counts == Gold(gold, cut, TYPES).compare(predicted, "tag-accuracy")
+    assert counts == Gold(renamed[gold], whole, TYPES).compare(renamed[predicted], "tag-accuracy")
+
+
+def test_words_that_no_tokenizer_sees_count_as_words() -> None:
+    """They are O: right where the gold says so, wrong where it has an entity."""
+    scorer = Gold(np.array([0, 5, 0]), encoded([[0, 0, 1]]), TYPES)
+    assert micro(scorer.compare(np.array([0, 0, 0]), "tag-accuracy")) == (2, 1, 1)
+
+
+def test_what_a_profile_counts() -> None:
+    assert [measure.kinds(profile, TYPES) for profile in ("word-strict", "tag-accuracy", "of another version")] == [
+        TYPES,
+        ("tag",),
+        TYPES,
+    ]
+
+
+@pytest.mark.parametrize("language", ["yo", "sw"])
+def test_tag_accuracy_of_real_tags_is_what_counting_by_hand_gives(language: str, nerdata: Path, tmp_path: Path) -> None:
+    card, known = catalogue.load().language(f"wikiann:{language}")
+    read = load(card, known, "test", Places(nerdata, tmp_path, offline=True), types=TYPES, harmonize={})
+    gold = measure.tag_ids(read, TAGS)
+    guessed = np.roll(gold, 1)  # each word gets the tag of the word before it
+    alike = 0
+    before = read.sentences[-1].tags[-1]
+    for sentence in read.sentences:
+        for tag in sentence.tags:
+            alike += tag == before
+            before = tag
+    scorer = Gold(gold, encoded([[1] * len(sentence.tags) for sentence in read.sentences]), TYPES)
+    counts = micro(scorer.compare(guessed, "tag-accuracy"))
+    assert counts == (alike, len(gold) - alike, len(gold) - alike)
+    assert 0 < alike < len(gold)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from xner_bench import protocol
-from xner_bench.measure import SELECTING
+from xner_bench.measure import SELECTING, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -37,20 +37,44 @@ class Place(NamedTuple):
         return f"{self.corpus}, checkpoint {self.checkpoint}"
 
 
+class Sizes(NamedTuple):
+    """How many sentences each corpus of a split has."""
+
+    split: str
+    sentences: Mapping[str, int]
+
+
 def place(row: Row) -> Place:
     return Place(f"{row['dataset']}:{row['language']}", row["checkpoint"])
 
 
 def scores(run: Run, table: pa.Table, selection: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     """What is wrong with the counts of a run: nothing, if they are its own."""
-    rows = [row for row in table.to_pylist() if row["split"] == "test"]
+    for sizes in _splits(run):
+        yield from _of(sizes, _scores(run, sizes, table, selection))
+
+
+def _splits(run: Run) -> Iterator[Sizes]:
+    """The regular and the perturbed test splits of a run."""
+    yield Sizes("test", {one.corpus: one.sentences for one in run.data if one.split == "test"})
+    for name in dict.fromkeys(one.split for one in run.perturbed):
+        yield Sizes(name, {one.corpus: one.sentences for one in run.perturbed if one.split == name})
+
+
+def _of(sizes: Sizes, problems: Iterable[str]) -> Iterator[str]:
+    """Problems of the regular split as they are, of a perturbed one with its name."""
+    return (problem if sizes.split == "test" else f"{sizes.split}: {problem}" for problem in problems)
+
+
+def _scores(run: Run, sizes: Sizes, table: pa.Table, selection: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    rows = [row for row in table.to_pylist() if row["split"] == sizes.split]
     yield from _first(_impossible(rows))
     seen = Counter((place(row), row["protocol"], row["profile"], row["type"]) for row in rows)
     yield from _first((f"{kind} of {at} stands twice" for (at, *_, kind), n in seen.items() if n > 1))
-    wanted = _wanted(run, selection)
+    wanted = _wanted(run, sizes, selection)
     yield from _first(f"no counts of {what}" for what in sorted(map(_text, wanted - seen.keys())))
     yield from _first(f"counts of {what}, which were not to be" for what in sorted(map(_text, seen.keys() - wanted)))
-    yield from _first(_sizes(run, rows))
+    yield from _first(_missized(sizes, rows))
     yield from _first(_golds(rows))
 
 
@@ -69,17 +93,26 @@ def _impossible(rows: Iterable[Row]) -> Iterator[str]:
             yield f"{row['type']} of {place(row)}: support {row['support']} is not tp {row['tp']} + fn {row['fn']}"
 
 
-def _wanted(run: Run, selection: Mapping[str, Mapping[str, int]]) -> set[tuple[Place, str, str, str]]:
+def _wanted(run: Run, sizes: Sizes, selection: Mapping[str, Mapping[str, int]]) -> set[tuple[Place, str, str, str]]:
     """Every protocol, profile and type of every corpus that was tested."""
-    tested = {record.corpus for record in run.data if record.split == "test"}
+    chosen = [(Place(corpus, at), name) for name, answers in selection.items() for corpus, at in answers.items()]
+    if sizes.split == "test" and run.few_shot and selection.get("last"):
+        at = protocol.true(selection, run.settings.true_protocol)
+        chosen += [(Place(corpus, at), name) for corpus, name in _learned(run)]
     return {
-        (Place(corpus, epoch), name, profile, kind)
-        for name, chosen in selection.items()
-        for corpus, epoch in chosen.items()
-        if corpus in tested
+        (where, name, profile, kind)
+        for where, name in chosen
+        if where.corpus in sizes.sentences
         for profile in run.settings.profiles
-        for kind in run.settings.types
+        for kind in kinds(profile, run.settings.types)
     }
+
+
+def _learned(run: Run) -> Iterator[tuple[str, str]]:
+    """Corpus and protocol of all few-shot fine-tuning that has scores."""
+    for one in run.few_shot:
+        names = (protocol.few_shot(sampling, k) for sampling in run.settings.sampling for k in one.k)
+        yield from ((one.corpus, name) for name in names if name not in one.diverged)
 
 
 def _text(cell: tuple[Place, str, str, str]) -> str:
@@ -87,25 +120,26 @@ def _text(cell: tuple[Place, str, str, str]) -> str:
     return f"{kind} for {at} under {name}, {profile}"
 
 
-def _sizes(run: Run, rows: Iterable[Row]) -> Iterator[str]:
-    sizes = {record.corpus: record.sentences for record in run.data if record.split == "test"}
+def _missized(sizes: Sizes, rows: Iterable[Row]) -> Iterator[str]:
     found = dict.fromkeys((place(row).corpus, row["sentences"]) for row in rows)
     for corpus, sentences in found:
-        if corpus in sizes and sizes[corpus] != sentences:
-            yield f"{sentences} sentences of {corpus} are scored, {sizes[corpus]} were read"
+        if sizes.sentences.get(corpus, sentences) != sentences:
+            yield f"{sentences} sentences of {corpus} are scored, {sizes.sentences[corpus]} were read"
 
 
 def _golds(rows: Iterable[Row]) -> Iterator[str]:
-    """Gold is the same for every checkpoint, and one checkpoint's counts for every protocol that it answers."""
+    """Gold is the same for every checkpoint, and one checkpoint's counts for every protocol that it answers; after
+    few-shot fine-tuning it is another one."""
     golds: dict[Any, set[int]] = defaultdict(set)
     counts: dict[Any, set[tuple[int, int, int]]] = defaultdict(set)
     for row in rows:
         golds[place(row).corpus, row["profile"], row["type"]].add(row["support"])
-        counts[place(row), row["profile"], row["type"]].add((row["tp"], row["fp"], row["fn"]))
+        tuned = row["protocol"] if protocol.shots(row["protocol"]) else ""
+        counts[place(row), tuned, row["profile"], row["type"]].add((row["tp"], row["fp"], row["fn"]))
     for (corpus, profile, kind), found in golds.items():
         if len(found) > 1:
             yield f"the gold of {corpus} has {' and '.join(map(str, sorted(found)))} {kind} ({profile})"
-    for (at, profile, kind), three in counts.items():
+    for (at, _, profile, kind), three in counts.items():
         if len(three) > 1:
             yield f"{kind} of {at} is counted in two ways ({profile})"
 
@@ -114,11 +148,42 @@ def predictions(run: Run, table: pa.Table, scored: pa.Table) -> Iterator[str]:
     """What is wrong with the predicted entities of a run, also beside its word-strict counts."""
     import pyarrow.compute as pc
 
-    tests = table.filter(pc.equal(table["split"], "test"))
+    chosen = scored.filter(pc.invert(pc.starts_with(scored["protocol"], f"{protocol.FEW_SHOT}-")))
+    for sizes in _splits(run):
+        tagged, counted = (one.filter(pc.equal(one["split"], sizes.split)) for one in (table, chosen))
+        yield from _of(sizes, _predictions(run, sizes, tagged, counted))
+
+
+def tuned(run: Run, table: pa.Table, scored: pa.Table) -> Iterator[str]:
+    """The same of what was predicted after few-shot fine-tuning."""
+    import pyarrow.compute as pc
+
+    sizes = next(_splits(run))
+    names = {*table["protocol"].to_pylist(), *(name for _, name in _learned(run))}
+    for name in sorted(map(str, names)):
+        tagged, counted = (one.filter(pc.equal(one["protocol"], name)) for one in (table, scored))
+        yield from (f"{name}: {problem}" for problem in _predictions(run, sizes, tagged, counted))
+
+
+def samples(run: Run, table: pa.Table) -> Iterator[str]:
+    """Whether each target has as many different sentences of its train split as were learned from, in order."""
+    found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for row in table.to_pylist():
+        found[f"{row['dataset']}:{row['language']}", row["sampling"]].append((row["rank"], row["sentence"]))
+    for one in run.few_shot:
+        for sampling in run.settings.sampling if one.k else ():
+            ranks, sentences = zip(*found.pop((one.corpus, sampling), [(-1, -1)]), strict=True)
+            inside = all(sentence in range(one.sentences) for sentence in sentences)
+            if ranks != tuple(range(max(one.k))) or len({*sentences}) < len(sentences) or not inside:
+                yield f"{one.corpus}, {sampling}: these are not {max(one.k)} sentences of {one.sentences}"
+    yield from (f"{corpus}, {sampling}: nothing was learned from these" for corpus, sampling in found)
+
+
+def _predictions(run: Run, sizes: Sizes, tests: pa.Table, scored: pa.Table) -> Iterator[str]:
     if any(column.null_count for column in tests.columns):
         yield "an entity has no place or no type"
         return
-    yield from _first(_misplaced(run, tests))
+    yield from _first(_misplaced(sizes, tests))
     if SELECTING in run.settings.profiles:
         told, found = _told(scored), _counted(tests)
         yield from _first(
@@ -138,7 +203,7 @@ def _told(scored: pa.Table) -> Counter[_Kind]:
     """How many entities were predicted, as the word-strict counts have it: those found and those invented."""
     told: Counter[_Kind] = Counter()
     for row in scored.to_pylist():
-        if row["split"] == "test" and row["profile"] == SELECTING:
+        if row["profile"] == SELECTING:
             told[_Kind(*place(row), row["type"])] = row["tp"] + row["fp"]  # once for each protocol: the same
     return told
 
@@ -149,16 +214,15 @@ def _counted(tests: pa.Table) -> Counter[_Kind]:
     return Counter({_Kind(*place(row), row["type"]): row["count_all"] for row in groups.to_pylist()})
 
 
-def _misplaced(run: Run, tests: pa.Table) -> Iterator[str]:
+def _misplaced(sizes: Sizes, tests: pa.Table) -> Iterator[str]:
     """Entities lie in a sentence, have words, and share none."""
     import pyarrow.compute as pc
 
-    sizes = {record.corpus: record.sentences for record in run.data if record.split == "test"}
     coded = pc.binary_join_element_wise(tests["dataset"], tests["language"], ":").combine_chunks().dictionary_encode()
     corpora = coded.dictionary.to_pylist()
     corpus = coded.indices.to_numpy()
     checkpoint, sentence, start, end = (tests[name].to_numpy() for name in ("checkpoint", "sentence", "start", "end"))
-    ends = np.array([sizes.get(name, 0) for name in corpora], np.int64)[corpus]
+    ends = np.array([sizes.sentences.get(name, 0) for name in corpora], np.int64)[corpus]
     nowhere = (start < 0) | (start >= end) | (sentence < 0) | (sentence >= ends)
     for at in np.flatnonzero(nowhere):
         yield f"an entity of {corpora[corpus[at]]} lies nowhere: sentence {sentence[at]}, words {start[at]}-{end[at]}"
@@ -190,5 +254,7 @@ def selection(run: Run, dev: protocol.DevScores, chosen: Mapping[str, Mapping[st
     """Whether the checkpoints are those that the dev scores choose."""
     expected = protocol.select(dev, run.settings.source, run.settings.corpora) if dev else {}
     for name, answers in expected.items():
+        if name == "average" and name not in chosen:  # a version without this protocol wrote it
+            continue
         if chosen.get(name) != answers:
             yield f"the checkpoints of {name} are not those that its dev scores choose"

@@ -23,6 +23,7 @@ from xner_bench import registry, settle
 from xner_bench.errors import XnerError
 from xner_bench.results import Store
 from xner_bench.settings import Execution, Training
+from xner_bench.sources import JOIN
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ DEFAULT_RESULTS = "results"
 SCORES = (  # columns of `scores`, there also where no run is
     *((name, "string") for name in ("run_id", "suite", "method", "options")),
     ("seed", "int64"),
-    *((name, "string") for name in ("dataset", "language", "protocol", "profile")),
+    *((name, "string") for name in ("dataset", "language", "split", "protocol", "profile", "metric")),
     *((name, "double") for name in ("f1", "precision", "recall")),
     *((name, "int64") for name in ("tp", "fp", "fn", "support")),
 )
@@ -53,15 +54,21 @@ def set_up(
 ) -> RunSettings:
     """Settings of a run: a suite's, with what is given in their place.
 
-    `given` are the method's own fields (h=8), those of training (lr=2e-5), and encoder, source, targets, seed,
-    profiles. `catalogue` are folders with further cards and suites.
+    `given` are the method's own fields (h=8), those of training (lr=2e-5), and encoder, source (several are a list),
+    targets, seed, profiles, perturb, few_shot (a number or several), sampling. `catalogue` are folders with further
+    cards and suites.
     """
     own = registry.load(method).model_fields
     options = {name: given.pop(name) for name in list(given) if name in own}
-    for several in ("targets", "profiles"):
+    for several in ("targets", "profiles", "perturb", "sampling"):
         if isinstance(given.get(several), str):
             given[several] = given[several].split(",")
-    known = {*Training.model_fields, "encoder", "encoder_revision", "source", "targets", "seed", "profiles"}
+    if isinstance(given.get("source"), list | tuple):
+        given["source"] = JOIN.join(given["source"])
+    if isinstance(given.get("few_shot"), int):
+        given["few_shot"] = (given["few_shot"],)
+    others = ("encoder", "encoder_revision", "source", "targets", "seed", "profiles", "perturb", "few_shot", "sampling")
+    known = {*Training.model_fields, *others}
     if unknown := sorted(given.keys() - known):
         registry.make(method, {unknown[0]: given[unknown[0]]})  # says which options there are
     return settle.settle(
@@ -90,13 +97,16 @@ def carry_out(
 
 
 def scores(results: Path | str = DEFAULT_RESULTS, *, watch: Watch = SILENT) -> pa.Table:
-    """Scores of every finished run: one row a run, language, protocol and profile; f1, precision, recall in percent.
+    """Scores of every finished run: one row a run, language, split, protocol and profile.
 
-    An undefined score (no gold and no prediction) is null. Records that cannot be read are left out; `watch` hears so.
+    f1, precision and recall are in percent; where `metric` is accuracy all three are the accuracy. An undefined score
+    (no gold and no prediction) is null. Records that cannot be read are left out; `watch` hears so.
     """
     import pyarrow as pa
 
     from xner_bench import survey
+    from xner_bench.leaderboard.legend import metric
+    from xner_bench.leaderboard.published import TEST
     from xner_bench.leaderboard.scores import percent, read
 
     store = Store(Path(results))
@@ -107,7 +117,10 @@ def scores(results: Path | str = DEFAULT_RESULTS, *, watch: Watch = SILENT) -> p
     for run in records.runs:
         if run.state != "done":
             continue
-        for cell, scored in read(run, store.table(run.run_id, "scores")).items():
+        table = store.table(run.run_id, "scores")
+        splits = dict.fromkeys((TEST, *(one.split for one in run.perturbed)))
+        every = [(split, *found) for split in splits for found in read(run, table, split).items()]
+        for split, cell, scored in every:
             dataset, _, language = cell.corpus.partition(":")
             counts = scored.counts
             rows.append(
@@ -119,8 +132,10 @@ def scores(results: Path | str = DEFAULT_RESULTS, *, watch: Watch = SILENT) -> p
                     "seed": run.settings.seed,
                     "dataset": dataset,
                     "language": language,
+                    "split": split,
                     "protocol": cell.protocol,
                     "profile": cell.profile,
+                    "metric": metric(cell.profile).lower(),
                     "f1": percent(counts.f1),
                     "precision": percent(counts.precision),
                     "recall": percent(counts.recall),

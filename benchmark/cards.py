@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from xner_bench.errors import UnknownName
-from xner_bench.settings import Profile, Training
+from xner_bench.settings import Profile, RunSettings, Training
+from xner_bench.sources import EACH, joined, parts
 from xner_bench.space import Range, Space
 
 DROP = "O"
@@ -21,7 +22,8 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 TypeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.]*$")]
-Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*:[A-Za-z0-9][A-Za-z0-9_-]*$", description="wikiann:am")]
+_KEY = r"[a-z0-9][a-z0-9_-]*:[A-Za-z0-9][A-Za-z0-9_-]*"
+Key = Annotated[str, Field(pattern=f"^{_KEY}$", description="wikiann:am")]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -170,15 +172,26 @@ class Suite(_Facts):
     notice: str = ""
     encoder: str = Field(min_length=1)
     encoder_revision: str | None = None
-    source: Key
+    source: str = Field(pattern=rf"^({EACH}|{_KEY}(\+{_KEY})*)$", description="as `sources` has it; or a list")
     targets: tuple[Key, ...] = Field(min_length=1)
     types: tuple[TypeName, ...] = Field(min_length=1)
     harmonize: dict[str, dict[TypeName, TypeName]] = {}
-    true_protocol: Literal["last", "source-dev"] = "last"
+    true_protocol: Literal["last", "source-dev", "average"] = "last"
     profiles: tuple[Profile, ...] = Field(("word-strict",), min_length=1)
     training: dict[str, Any] = Field(description="the fields of SuiteTraining")
     search: Space = Field({}, description="what `xner-bench search` chooses the fields of training from")
     grids: dict[Name, dict[str, Any]] = Field({}, description="grids by name, in the words of `gridfile`")
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _in_order(cls, source: Any) -> Any:
+        names = source if isinstance(source, list) else [source]
+        if not names or not all(isinstance(name, str) for name in names):
+            raise ValueError("a language, a list of languages to train on together, or `each` is needed")
+        every = _unique("source", tuple(part for name in names for part in parts(name)))
+        if EACH in every and len(every) > 1:
+            raise ValueError(f"{EACH} is every target on itself, and stands alone")
+        return joined(every)
 
     @field_validator("targets", "types", "profiles")
     @classmethod
@@ -197,9 +210,23 @@ class Suite(_Facts):
                 _check_training({**given, name: value}, name)
         return search
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The languages that are trained on: where it is each on itself, all targets."""
+        return self.targets if self.source == EACH else parts(self.source)
+
+    def of_each(self, settings: RunSettings) -> bool:
+        """Whether a run is of one of the suite's languages on itself, and so has part in what all of them score."""
+        return settings.on_itself and settings.targets != self.targets
+
     def harmonization(self, card: Card) -> dict[str, str]:
         """Type -> type for one data set: the card's mapping, overridden by the suite's."""
         return {**card.harmonize, **self.harmonize.get(card.name, {})}
+
+    def types_of(self, card: Card) -> tuple[str, ...]:
+        """The types of a data set, as they are called after harmonization; O where some are dropped."""
+        mapping = self.harmonization(card)
+        return tuple(dict.fromkeys(mapping.get(name, name) for name in card.types))
 
 
 def _check_training(training: dict[str, Any], name: str) -> None:

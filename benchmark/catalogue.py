@@ -28,6 +28,7 @@ from xner_bench.cards import Split as Split
 from xner_bench.cards import Suite as Suite
 from xner_bench.cards import SuiteTraining as SuiteTraining
 from xner_bench.errors import UnknownName, XnerError
+from xner_bench.sources import EACH
 
 T = TypeVar("T")
 
@@ -192,7 +193,8 @@ def _check_name(document: yamlfile.Document, expected: str, name: str) -> None:
 def _check_suite(catalogue: Catalogue, suite: Suite, document: yamlfile.Document) -> None:
     """Every language is in a card, and harmonization leaves no type that the suite does not score."""
     cards: dict[str, Card] = {}
-    places: list[tuple[yamlfile.Loc, str]] = [(("source",), suite.source)]
+    sources = () if suite.source == EACH else suite.sources
+    places: list[tuple[yamlfile.Loc, str]] = [(("source",), key) for key in sources]
     places += [(("targets", index), key) for index, key in enumerate(suite.targets)]
     for loc, key in places:
         try:
@@ -216,16 +218,15 @@ def _check_harmonize(suite: Suite, cards: Mapping[str, Card], document: yamlfile
 
 
 def _check_types(suite: Suite, cards: Mapping[str, Card], document: yamlfile.Document) -> None:
-    source = cards[suite.source.partition(":")[0]]
+    trained = {key.partition(":")[0] for key in suite.sources}
     for card in cards.values():
-        mapping = suite.harmonization(card)
-        left = dict.fromkeys(mapping.get(name, name) for name in card.types)
+        left = suite.types_of(card)
         for name in left:
             if name not in (*suite.types, DROP):
                 way_out = f"add it, or drop it with `harmonize: {{{card.name}: {{{name}: O}}}}`"
                 message = f"{card.name} has the type {name} too; {way_out}"
                 raise document.error(("types",), message)
         for index, name in enumerate(suite.types):
-            if card is source and name not in left:
+            if card.name in trained and name not in left:
                 message = f"the source, {card.name}, has no type {name}; it has: {', '.join(left)}"
                 raise document.error(("types", index), message)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from xner_bench.identity import each_id
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -47,6 +49,8 @@ def alike(one: Run, other: Run) -> str:
         return "One run: nothing that decides its numbers differs."
     if one.entry_id == other.entry_id:
         return "One entry of the leaderboard: only the seed decides the difference between their numbers."
+    if one.settings.on_itself and other.settings.on_itself and each_id(one) == each_id(other):
+        return "One entry of the leaderboard: each language on itself."
     return "Two entries of the leaderboard."
 
 
@@ -68,8 +72,9 @@ def settings_of(run: Run) -> dict[str, Any]:
 
 
 def _settings(run: Run) -> Iterator[tuple[Fact, Any]]:
+    sources = run.settings.sources
     for name, value in settings_of(run).items():
-        yield ("settings", name), value
+        yield ("settings", name), list(sources) if name == "source" and len(sources) > 1 else value
 
 
 def _encoder(run: Run) -> Iterator[tuple[Fact, Any]]:
@@ -85,6 +90,14 @@ def _data(run: Run) -> Iterator[tuple[Fact, Any]]:
         yield ("data", f"{place}: sentences"), record.sentences
         yield ("data", f"{place}: repaired tags"), record.repaired
         yield ("data", f"{place}: file"), record.sha256
+    for made in run.perturbed:
+        place = f"{made.corpus} {made.split}"
+        yield ("data", place), made.fingerprint
+        for name, value in made.model_dump(mode="json", exclude={"corpus", "split", "fingerprint"}).items():
+            yield ("data", f"{place}: {name}"), value
+    for shots in run.few_shot:
+        yield ("data", f"{shots.corpus} train, few-shot"), shots.fingerprint or shots.reason
+        yield ("data", f"{shots.corpus} train, few-shot: sentences"), shots.sentences
     for item in run.missing:
         yield ("data", f"{item.corpus} {item.split}: missing"), item.reason
     yield ("data", "repair policy"), run.repair_policy

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xner_bench.tags import Converted
 
 
-__all__ = ["Corpus", "MissingSplit", "Places", "Sealed", "Sentence", "load", "miscounted", "read", "seal"]
+__all__ = ["Corpus", "MissingSplit", "Places", "Sealed", "Sentence", "load", "miscounted", "read", "seal", "seal_read"]
 
 
 class Sentence(NamedTuple):
@@ -121,7 +121,11 @@ def seal(
     harmonize: Mapping[str, str],
 ) -> Sealed:
     """Read and validate a split as `read` does, and give out everything but its tags."""
-    corpus = read(card, language, split, places, types=types, harmonize=harmonize)
+    return seal_read(read(card, language, split, places, types=types, harmonize=harmonize))
+
+
+def seal_read(corpus: Corpus) -> Sealed:
+    """Everything of a split but its tags."""
     return Sealed(
         dataset=corpus.dataset,
         language=corpus.language,

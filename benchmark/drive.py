@@ -23,6 +23,7 @@ from xner_bench.leaderboard.cells import setting
 from xner_bench.leaderboard.entries import method_label
 from xner_bench.results import Run, Store, cannot_write
 from xner_bench.settings import Execution, RunSettings, Training, digest
+from xner_bench.sources import brief
 from xner_bench.watch import SILENT, Watch
 
 if TYPE_CHECKING:
@@ -155,7 +156,8 @@ def _label(settings: RunSettings, options: set[str], training: set[str], others:
     shown = [
         f"{name}={setting(getattr(settings.training, name))}" for name in Training.model_fields if name in training
     ]
-    shown += [str(getattr(settings, name)) for name in ("suite", "encoder", "source") if name in others]
+    places = {"suite": settings.suite, "encoder": settings.encoder, "source": brief(settings.source)}
+    shown += [text for name, text in places.items() if name in others]
     return " ".join((method_label(settings, options), *shown))
 
 
@@ -169,7 +171,7 @@ def _varying(every: Iterable[dict[str, Any]]) -> set[str]:
 
 
 def with_costs(planned: list[Planned], store: Store) -> list[Planned]:
-    """What each took, or may take: as its own entry did, else as runs with this suite, encoder and epochs did."""
+    """What each took, or may take: as its own entry did, else as runs with this suite, encoder, source, epochs."""
     done = {one.run_id: one.found for one in planned if one.found and one.found.state == "done"}
     suites = dict.fromkeys(one.settings.suite for one in planned)
     done |= {run.run_id: run for suite in suites for run in _finished(store, suite)}
@@ -188,7 +190,7 @@ def with_costs(planned: list[Planned], store: Store) -> list[Planned]:
 
 
 def _kind(settings: RunSettings) -> tuple[object, ...]:
-    return settings.suite, settings.encoder, settings.training.epochs
+    return settings.suite, settings.encoder, settings.source, settings.training.epochs
 
 
 def _finished(store: Store, suite: str) -> Iterator[Run]:

@@ -14,15 +14,20 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from xner_bench import registry
+from xner_bench.each import languages
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.fields import flag
-from xner_bench.settings import RunSettings, digest
-from xner_bench.settle import DEFAULT_SUITE, settle
+from xner_bench.settings import LATER, RunSettings, digest
+from xner_bench.settle import DEFAULT_SUITE, key, settle
+from xner_bench.sources import EACH
+from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from xner_bench.catalogue import Catalogue
+    from xner_bench.settings import Execution
+    from xner_bench.watch import Watch
 
 Value = bool | int | float | str | None
 Axes = dict[str, tuple[Value, ...]]
@@ -45,20 +50,45 @@ class Grid(BaseModel):
     training: Axes = {}
     seed: tuple[int, ...] = ()
     profiles: tuple[str, ...] = ()  # of every run, besides the suite's own
+    perturb: tuple[str, ...] = ()  # test splits with other entities, scored in every run
+    few_shot: tuple[int, ...] = ()  # sentences of each target that every run goes on from
+    sampling: tuple[str, ...] = ()  # how they are drawn
     chosen_on: tuple[str, ...] = ()  # targets by whose labels the settings of every run were chosen
 
 
-def expand(catalogue: Catalogue, grid: Grid) -> list[RunSettings]:
+def expand(catalogue: Catalogue, grid: Grid, here: Execution | None = None, watch: Watch = SILENT) -> list[RunSettings]:
     """The settings of every run, each once; seeds vary first, then training, options, methods.
 
-    Raises XnerError in the words of the command line.
+    Raises XnerError in the words of the command line. For `each` as source `here` says where data is (see `each`).
     """
     check(grid)
     found: dict[str, RunSettings] = {}
-    for point in _points(grid):
+    trained = {
+        (suite, source): list(_trained(catalogue, suite, source, grid.targets, here, watch))
+        for suite, source in product(grid.suite or (DEFAULT_SUITE,), grid.source or (None,))
+    }
+    for point in _points(grid, trained):
         settings = settle(catalogue, **point)
         found.setdefault(settings.model_dump_json(), settings)
     return list(found.values())
+
+
+def _trained(
+    catalogue: Catalogue,
+    name: str,
+    source: str | None,
+    targets: tuple[str, ...] | None,
+    here: Execution | None,
+    watch: Watch,
+) -> Iterator[dict[str, Any]]:
+    """Sources and targets of runs: as they are given, or of `each` a pair for every language."""
+    suite = catalogue.suite(name)
+    if (source or suite.source) != EACH:
+        yield {"source": source, "targets": targets}
+        return
+    wanted = suite.targets if targets is None else tuple(dict.fromkeys(key(catalogue, suite, one) for one in targets))
+    for language in languages(catalogue, wanted, here, watch):
+        yield {"source": language, "targets": (language,)}
 
 
 def check(grid: Grid) -> None:
@@ -82,7 +112,7 @@ def check(grid: Grid) -> None:
 
 
 def size(grid: Grid) -> int:
-    """How many runs a grid makes, some of which may be equal."""
+    """How many runs a grid makes, some of which may be equal; `each` as source is counted as one."""
     every = (grid.suite, grid.encoder, grid.source, grid.seed, *grid.training.values())
     methods = (prod(map(len, own_options(grid, method).values())) for method in grid.method)
     return prod(len(values) or 1 for values in every) * sum(methods)
@@ -94,16 +124,20 @@ def own_options(grid: Grid, method: str) -> Axes:
     return {name: values for name, values in grid.options.items() if name in fields}
 
 
-def _points(grid: Grid) -> Iterator[dict[str, Any]]:
-    """Arguments of `settle`, one after the other."""
-    same = {"encoder_revision": grid.encoder_revision, "targets": grid.targets, "profiles": grid.profiles}
-    same["chosen_on"] = grid.chosen_on
-    places = product(grid.suite or (DEFAULT_SUITE,), grid.encoder or (None,), grid.source or (None,))
-    for (suite, encoder, source), method in product(places, grid.method):
-        where = {"suite": suite, "encoder": encoder, "source": source, "method": method, **same}
+def _points(grid: Grid, trained: Mapping[tuple[str, str | None], list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """Arguments of `settle`, one after the other; `trained` are sources and targets by suite and source."""
+    same = {name: getattr(grid, name) for name in ("encoder_revision", "profiles", "chosen_on", *LATER)}
+    places = [
+        {"suite": suite, "encoder": encoder, **pair}
+        for suite, encoder, source in product(
+            grid.suite or (DEFAULT_SUITE,), grid.encoder or (None,), grid.source or (None,)
+        )
+        for pair in trained[suite, source]
+    ]
+    for place, method in product(places, grid.method):
         ways = product(_choices(own_options(grid, method)), _choices(grid.training), grid.seed or (None,))
         for options, training, seed in ways:
-            yield {**where, "options": options, "seed": seed, **training}
+            yield {**place, **same, "method": method, "options": options, "seed": seed, **training}
 
 
 def _choices(axes: Mapping[str, Iterable[Value]]) -> list[dict[str, Value]]:
@@ -124,6 +158,9 @@ def of(settings: RunSettings) -> Grid:
         training={name: (value,) for name, value in settings.training.model_dump().items()},
         seed=(settings.seed,),
         profiles=settings.profiles,
+        perturb=settings.perturb,
+        few_shot=settings.few_shot,
+        sampling=settings.sampling if settings.few_shot else (),
         chosen_on=settings.chosen_on,
     )
 
@@ -143,7 +180,7 @@ def changed(base: Grid, given: Grid) -> Grid:
 
 def name(grid: Grid) -> str:
     """A short id: the same for the same lists, in whatever order their values stand."""
-    said = grid.model_dump(mode="json")
+    said = grid.model_dump(mode="json", exclude={field for field in LATER if not getattr(grid, field)})
     said["suite"] = said["suite"] or [DEFAULT_SUITE]
     return digest(_sorted(said))[:12]
 

@@ -8,6 +8,7 @@ A file has the flags of `xner-bench run` as keys, written with `_`, and values o
     lr: [5e-6, 1e-5, 2e-5]
     seeds: 42-51
 
+Several sources are as many runs; those that are trained on together are one, `wikiann:de+wikiann:en`.
 A suite has grids under `grids:`, name by name, in the same words but for the suite.
 """
 
@@ -36,11 +37,12 @@ if TYPE_CHECKING:
 
     Complain = Callable[[tuple[str | int, ...], str], XnerError]
 
-LISTS = ("suite", "method", "encoder", "source", "targets", "profiles", "chosen_on")  # of text
+LISTS = ("suite", "method", "encoder", "source", "targets", "profiles", "perturb", "sampling", "chosen_on")  # of text
+FEW_SHOT = "few_shot"
 SEEDS = ("seed", "seeds")
 NONE = "none"  # as flags have it; `null` in YAML
 REVISION = "encoder_revision"
-_PLAIN = re.compile(r"[A-Za-z_/]([A-Za-z0-9_./:-]*[A-Za-z0-9_./-])?|[0-9]+-[0-9]+")  # text that needs no quotes in YAML
+_PLAIN = re.compile(r"[A-Za-z_/]([A-Za-z0-9_./:+-]*[A-Za-z0-9_./-])?|[0-9]+-[0-9]+")  # text that YAML has unquoted
 _WORDS = ("true", "false", "null")  # that would be no text without them
 _SPECIAL = re.compile("[\u2028\u2029\ufeff]")  # that a parser of YAML would change
 
@@ -57,9 +59,7 @@ def of_suite(known: Catalogue, suite: Suite, name: str) -> Grid:
     """A grid that a suite names."""
     if name not in suite.grids:
         others = [other.name for other in known.suites.values() if name in other.grids]
-        offer = (
-            f"suite {' and '.join(others)} {'has' if len(others) == 1 else 'have'} one of that name" if others else ""
-        )
+        offer = f"suites with one of that name: {', '.join(others)}" if others else ""
         hint = f"({offer or 'a file of your own ends in .yaml'})"
         raise UnknownName(f"grid of suite {suite.name}", name, suite.grids, hint)
 
@@ -86,6 +86,8 @@ def _grid(value: Mapping[str, Any], complain: Complain) -> Grid:
             found[key] = _texts(key, values, of_value)
         elif key in SEEDS:
             found["seed"] = _seeds(key, values, of_value)
+        elif key == FEW_SHOT:
+            found[key] = _numbers(key, values, of_value)
         elif key == REVISION:
             found[key] = "".join(_texts(key, values[:1], of_value)) or None
         elif key in Training.model_fields:
@@ -124,6 +126,14 @@ def _texts(key: str, values: list[Value], complain: Complain) -> tuple[str, ...]
     return tuple(str(value) for value in values)
 
 
+def _numbers(key: str, values: list[Value], complain: Complain) -> tuple[int, ...]:
+    found = [value for value in values if isinstance(value, int) and not isinstance(value, bool) and value > 0]
+    for index, value in enumerate(values):
+        if value not in found:
+            raise complain((key, index), f"a whole number from 1 is needed, not {json.dumps(value)}")
+    return tuple(found)
+
+
 def _seeds(key: str, values: list[Value], complain: Complain) -> tuple[int, ...]:
     found: list[int] = []
     for index, value in enumerate(values):
@@ -142,7 +152,8 @@ def _options(key: str, values: list[Value], methods: Any, complain: Complain) ->
     for cls in classes:
         if key in cls.model_fields:
             return _checked(key, values, cls, complain)
-    known = (*LISTS, "seeds", REVISION, *Training.model_fields, *(name for cls in classes for name in cls.model_fields))
+    own = (name for cls in classes for name in cls.model_fields)
+    known = (*LISTS, "seeds", REVISION, FEW_SHOT, *Training.model_fields, *own)
     raise complain((key,), str(UnknownName("setting or option", key, set(known))))
 
 
@@ -184,6 +195,9 @@ def as_yaml(grid: Grid) -> str:
         **grid.training,
         "seeds": in_ranges(grid.seed) or None,
         "profiles": grid.profiles or None,
+        "perturb": grid.perturb or None,
+        FEW_SHOT: grid.few_shot or None,
+        "sampling": grid.sampling or None,
         "chosen_on": grid.chosen_on or None,
     }
     return "".join(f"{key}: {_listed(list(values))}\n" for key, values in lists.items() if values is not None)

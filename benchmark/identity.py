@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xner_bench.settings import NUMBERS, digest
+from xner_bench.sources import EACH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
     from xner_bench.results import Run
     from xner_bench.settings import RunSettings
 
-UNHASHED = frozenset({"seed", "encoder", "encoder_revision", "profiles", "true_protocol"})
+UNHASHED = frozenset(
+    {"seed", "encoder", "encoder_revision", "profiles", "perturb", "true_protocol", "few_shot", "sampling"}
+)
+OF_LANGUAGE = frozenset({"source", "targets", "harmonize"})  # what follows from the language, where it is one
 
 
 class Identity(NamedTuple):
@@ -31,13 +35,20 @@ def identity(
     compute other numbers.
     """
     own: dict[str, Any] = settings.model_dump(mode="json", exclude=set(UNHASHED))
-    own["targets"] = sorted(settings.corpora)  # the source is always tested
+    own["targets"] = sorted(settings.corpora)  # the sources are always tested
     if not settings.chosen_on:  # as before there was such a thing
         del own["chosen_on"]
     entry = {"numbers": numbers, "settings": own, "method": method_origin, "encoder": encoder, "data": dict(data)}
     run = {**entry, "seed": settings.seed}
     name = f"{settings.method}-{settings.suite}"
     return Identity(f"{name}-s{settings.seed}-{digest(run)[:12]}", f"{name}-{digest(entry)[:12]}")
+
+
+def each_id(run: Run) -> str:
+    """What runs of single languages on themselves are called together: an entry id of all but language and data."""
+    own = run.settings.model_dump(mode="json", exclude={*UNHASHED, *OF_LANGUAGE})
+    entry = [numbers_of(run), own, run.method_origin, run.encoder.fingerprint]
+    return f"{run.settings.method}-{run.settings.suite}-{EACH}-{digest(entry)[:12]}"
 
 
 def numbers_of(run: Run) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xner_bench import compare, registry, survey
+from xner_bench import compare, identity, registry, sources, survey
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.settings import Training
 
@@ -77,6 +77,8 @@ def _read(text: str, known: set[str]) -> Filter:
         raise UnknownName("key to filter by", name, known)
     if not wanted:
         raise XnerError(f"--filter {text!r} has no value after its =; write one, or several parted by commas")
+    if name == "source":
+        wanted = tuple(sources.joined(sources.parts(value)) for value in wanted)  # in whatever order they are typed
     return Filter(name, wanted)
 
 
@@ -132,15 +134,21 @@ def _same_number(value: float, text: str) -> bool:
 
 
 def _other_names(one: Listed, key: str) -> tuple[str, ...]:
-    """A state's other name, a language by its code alone, an encoder by its folder."""
+    """A state's other name, each of several sources, a language by its code alone, an encoder by its folder."""
     settings = one.run.settings
+    each, codes = settings.on_itself, _codes(settings.sources)
     names = {
+        "entry": (identity.each_id(one.run),) if each and key == "entry" else (),
         "state": (one.run.state,),
-        "source": (settings.source.partition(":")[2],),
-        "targets": tuple(target.partition(":")[2] for target in settings.targets),
+        "source": (*settings.sources, *codes, sources.joined(codes), *[sources.EACH] * each),
+        "targets": _codes(settings.targets),
         "encoder": (settings.encoder,),
     }
     return names.get(key, ())
+
+
+def _codes(corpora: Iterable[str]) -> tuple[str, ...]:
+    return tuple(corpus.partition(":")[2] for corpus in corpora)
 
 
 def ordered(runs: Iterable[Listed], key: str) -> list[Listed]:

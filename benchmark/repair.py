@@ -172,8 +172,10 @@ def _selected_again(store: Store, run: Run) -> bool:
             dev.setdefault(row["epoch"], {})[f"{row['dataset']}:{row['language']}"] = row["value"]
     if not dev:
         return False
-    chosen = protocol.select(dev, run.settings.source, run.settings.corpora)
-    if any(agreement.scores(run, scores, {str(name): answers for name, answers in chosen.items()})):
+    scored = set(scores["protocol"].to_pylist())  # a version without the protocol average did not score it
+    every = protocol.select(dev, run.settings.source, run.settings.corpora)
+    chosen = {str(name): answers for name, answers in every.items() if name != "average" or name in scored}
+    if any(agreement.scores(run, scores, chosen)):
         return False
     text = json.dumps({"dev": dev, "selection": chosen}, indent=1, sort_keys=True) + "\n"
     store.write(run.run_id, "selection.json", text.encode())

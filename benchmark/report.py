@@ -11,6 +11,7 @@ from xner_bench import files
 from xner_bench.leaderboard.cells import NONE, setting
 from xner_bench.leaderboard.markdown import escape
 from xner_bench.results import cannot_write
+from xner_bench.sources import brief
 from xner_bench.space import extent
 from xner_bench.studies import ORACLE
 
@@ -108,7 +109,7 @@ def _about(study: Study) -> str:
     base = definition.base
     lines = {
         "method": base.method,
-        "suite": f"{base.suite}: {base.source} to {len(base.targets)} targets",
+        "suite": f"{base.suite}: {brief(base.source)} to {len(base.targets)} targets",
         "encoder": f"{base.encoder}, seed {base.seed}",
         "objective": f"F1 on the dev split of {target(definition)} ({definition.objective})",
         "searched": "; ".join(f"{name} {extent(choices)}" for name, choices in definition.space.items()),
@@ -119,8 +120,8 @@ def _about(study: Study) -> str:
 
 
 def target(definition: Definition) -> str:
-    """The corpus that the objective is measured on."""
-    return definition.base.source if definition.zero_shot else definition.objective.removeprefix(ORACLE)
+    """The corpus that the objective is measured on, or the several that it is the mean of."""
+    return brief(definition.base.source) if definition.zero_shot else definition.objective.removeprefix(ORACLE)
 
 
 def tally(trials: Iterable[Trial]) -> str:

@@ -6,6 +6,8 @@
     scores.parquet       counts per data set, language, split, protocol, checkpoint, profile and type
     predictions.parquet  the predicted entities of every test sentence
     history.parquet      loss, learning rate and dev scores
+    few_shot.parquet     with --few-shot: which sentences of the targets were learned from
+    few_shot_predictions.parquet    with --few-shot: the entities that were predicted after that
     epochs/              checkpoints, while the run is under way
     checkpoint/          a transformers folder, with --keep-checkpoint
 """
@@ -67,6 +69,42 @@ class CorpusRecord(BaseModel):
     repaired: int
 
 
+class PerturbedRecord(BaseModel):
+    """A test split with other entities that a run scored as well, see `perturb`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    corpus: str
+    split: str  # "test-in-script"
+    sentences: int
+    fingerprint: str  # as CorpusRecord's
+    seed: int
+    pool: str  # sha256 of the names and fingerprints of the test splits that entities were drawn from
+    without: tuple[str, ...]  # languages that they would have been drawn from, too
+    replaced: int  # entities
+    kept: int  # entities of whose type there was no other mention
+
+
+class ShotsRecord(BaseModel):
+    """What few-shot fine-tuning drew a target's sentences from; which ones they are is in few_shot.parquet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    corpus: str
+    k: tuple[int, ...] = ()  # numbers of sentences that were asked for, as far as there are so many
+    eligible: int = 0
+    outside: int = 0  # left out: not 3 to 50 words, or nothing to see in them
+    overlapping: int = 0  # left out: in the test split, too
+    repeated: int = 0  # left out: the same words as one that is in
+    sentences: int = 0  # of the train split
+    fingerprint: str = ""  # this and what follows as in CorpusRecord
+    sha256: str = ""
+    origin: str = ""
+    repaired: int = 0
+    diverged: tuple[str, ...] = ()  # protocols that have no scores, as the loss was no number
+    reason: str = ""  # why there is no train split
+
+
 class EncoderRecord(BaseModel):
     """Which encoder a run started from."""
 
@@ -91,6 +129,8 @@ class Run(BaseModel):
     method_origin: str  # "built in", or distribution and version
     encoder: EncoderRecord
     data: tuple[CorpusRecord, ...]
+    perturbed: tuple[PerturbedRecord, ...] = ()
+    few_shot: tuple[ShotsRecord, ...] = ()
     repair_policy: str = REPAIR_POLICY  # how invalid tags of the gold were read; `data` says how many
     missing: tuple[Missing, ...] = ()
     provenance: dict[str, Any]
@@ -98,6 +138,7 @@ class Run(BaseModel):
     error: str | None = None
     resumed: tuple[str, ...] = ()  # after which epochs another process went on, and what was otherwise there
     checkpoint_kept: bool = False
+    method_facts: dict[str, Any] = {}  # what the method says of the trained tagger
 
 
 MEND = "`xner-bench results check --repair` sets it aside, then run the command again"
@@ -106,7 +147,7 @@ SCORES = (
     ("language", "string"),
     ("split", "string"),
     ("protocol", "string"),
-    ("checkpoint", "int64"),  # epoch, from 1
+    ("checkpoint", "int64"),  # epoch, from 1, or 0: the mean of all epochs
     ("profile", "string"),
     ("type", "string"),
     ("tp", "int64"),
@@ -126,6 +167,20 @@ PREDICTIONS = (
     ("start", "int64"),  # word, from 0
     ("end", "int64"),  # one past the last word
     ("type", "string"),
+)
+SAMPLES = (
+    ("dataset", "string"),
+    ("language", "string"),
+    ("sampling", "string"),
+    ("rank", "int64"),  # from 0: the first k are the sample of k
+    ("sentence", "int64"),  # of the train split, from 0
+)
+FEW_SHOT_PREDICTIONS = (
+    ("dataset", "string"),
+    ("language", "string"),
+    ("split", "string"),
+    ("protocol", "string"),  # few-shot-<sampling>-<k>
+    *PREDICTIONS[3:],
 )
 HISTORY = (
     ("epoch", "int64"),
@@ -210,6 +265,11 @@ class Store:
             else:
                 path.unlink(missing_ok=True)
 
+    def drop_tables(self, run_id: str, *names: str) -> None:
+        """Delete tables that a run does not have, where they are."""
+        for name in names:
+            (self.folder(run_id) / f"{name}.parquet").unlink(missing_ok=True)
+
     def publish(self, run_id: str, draft: str) -> None:
         """Put files that were written into a folder of a run, all of them whole, into the places of the older ones."""
         folder = self.folder(run_id)
@@ -222,7 +282,7 @@ class Store:
             raise cannot_write(folder, error) from error
 
     def selection(self, run_id: str) -> dict[str, Any]:
-        """selection.json: "dev" (epoch -> corpus -> F1 or None) and "selection" (protocol -> target -> epoch)."""
+        """selection.json: "dev" (epoch -> corpus -> F1 or None) and "selection" (protocol -> target -> epoch, or 0)."""
         path = self.folder(run_id) / "selection.json"
         try:
             dev, selection = parse_selection(path.read_bytes())

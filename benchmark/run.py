@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from xner_bench import device, plan, stages
+from xner_bench import device, fewshot, plan, protocol, samples, stages
 from xner_bench.errors import XnerError
 from xner_bench.identity import numbers_of
 from xner_bench.results import Run, Store
@@ -31,9 +31,9 @@ def run(
 ) -> Run:
     """Carry out one run, or find it done. Same settings, same data, same encoder: the work is done once.
 
-    A run that was interrupted goes on from its last epoch. `after_epoch` hears of every epoch's F1 on the source's dev
-    split, and may raise Stop: the run is then `stopped`, and goes on from its last epoch when it is asked for again, if
-    nobody deletes what there is of it. Where another process carries the run out, wait for it, or (without `wait`)
+    A run that was interrupted goes on from its last epoch. `after_epoch` hears of every epoch's F1 on the sources' dev
+    splits, and may raise Stop: the run is then `stopped`, and goes on from its last epoch when it is asked for again,
+    if nobody deletes what there is of it. Where another process carries the run out, wait for it, or (without `wait`)
     raise Held.
 
     Raises XnerError for what the user can mend, before training where it can be known by then. A loss that is no number
@@ -69,29 +69,36 @@ def stands(before: Run, ready: Plan) -> bool:
 
 def answers(before: Run, ready: Plan) -> bool:
     """Whether a run in the store says all that is asked for. One that diverged would diverge again."""
-    asked = set(ready.settings.profiles) <= set(before.settings.profiles)
-    complete = asked and (before.checkpoint_kept or not ready.execution.keep_checkpoint)
+    told, asked = before.settings, ready.settings
+    scored = {*asked.profiles} <= {*told.profiles}
+    perturbed = ready.pools() <= {(one.corpus, one.split, one.pool) for one in before.perturbed}
+    learned = samples.asked(asked, ready.shots) <= samples.told(before)
+    complete = scored and perturbed and learned and (before.checkpoint_kept or not ready.execution.keep_checkpoint)
     return before.state == "diverged" or (before.state == "done" and complete)
 
 
 def objective(store: Store, run: Run) -> float | None:
-    """F1 (0 to 1) of a finished run on the source's dev split, at the checkpoint of the suite's TRUE protocol."""
+    """F1 (0 to 1) of a finished run on the sources' dev splits, at the checkpoint of the suite's TRUE protocol.
+
+    The mean of the epochs has no score on dev: where it is TRUE, the last epoch's stands for it.
+    """
     record = store.selection(run.run_id)
-    epoch = record["selection"].get(run.settings.true_protocol, {}).get(run.settings.source)
-    score: float | None = record["dev"].get(epoch, {}).get(run.settings.source)
-    return score
+    epoch = record["selection"].get(run.settings.true_protocol, {}).get(run.settings.sources[0])
+    if epoch == protocol.MEAN:
+        epoch = run.settings.training.epochs
+    return protocol.mean_f1(record["dev"].get(epoch, {}), run.settings.source)
 
 
 def carry_out(
     ready: Plan, store: Store, watch: Watch, before: Run | None = None, after_epoch: AfterEpoch | None = None
 ) -> Run:
-    """Train, select, test, store: in this order.
+    """Train, select, test, go on from a few sentences, store: in this order.
 
-    `before` is what the store has of this run. One that is done, and is done again for a further profile or for its
-    checkpoint, keeps all that it has until the new is complete.
+    `before` is what the store has of this run. One that is done, and is done again for what it lacks (a profile,
+    a perturbation, its checkpoint), keeps all that it has until the new is complete.
     """
     again = before is not None and before.state == "done"
-    work = stages.prepare(plan.widened(ready, before) if before and again else ready, store, watch, after_epoch)
+    work = stages.prepare(plan.widened(ready, before, watch) if before and again else ready, store, watch, after_epoch)
     if ready.execution.overwrite == "always":
         work.checkpoints.forget()
     elif again:
@@ -104,7 +111,9 @@ def carry_out(
     with recorded(work, again):
         stages.train(work)
         stages.select(work)
+        stages.perturb(work)
         stages.test(work)
+        fewshot.learn(work)
         stages.finish(work)
     return work.record
 

@@ -1,8 +1,8 @@
 """Search: Optuna chooses settings, and every trial is an ordinary run of the store.
 
 A trial whose settings were run before costs nothing, and one that was interrupted goes on from its last epoch. The
-objective is F1 on the source's dev split, which any zero-shot researcher has; `oracle:<data set>:<language>` looks at
-the labels of a target, has to be asked for by name, and is never zero-shot.
+objective is F1 on the source's dev split (of several their mean), which any zero-shot researcher has;
+`oracle:<data set>:<language>` looks at the labels of a target, has to be asked for by name, and is never zero-shot.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from xner_bench.fields import plain
 from xner_bench.jobs import Job
 from xner_bench.plan import Part
 from xner_bench.settings import RunSettings, Training, digest
+from xner_bench.sources import brief, joined
 from xner_bench.space import Range, Space, first, of_kind
 from xner_bench.studies import ORACLE, ZERO_SHOT, Definition, with_values
 from xner_bench.taken import Taken
@@ -121,12 +122,13 @@ def _check_values(base: RunSettings, name: str, values: Any, sizes: Sizes) -> No
 
 def _check_objective(objective: str, pruner: str | None, ready: Plan) -> None:
     """The objective can be measured, and what prunes measures the same."""
-    corpus = ready.settings.source if objective == ZERO_SHOT else objective.removeprefix(ORACLE)
+    corpora = ready.settings.sources if objective == ZERO_SHOT else (objective.removeprefix(ORACLE),)
+    corpus = brief(joined(corpora))
     if objective != ZERO_SHOT and not objective.startswith(ORACLE):
         raise XnerError(f"--objective {objective!r} is neither {ZERO_SHOT} nor {ORACLE}DATASET:LANGUAGE; choose one")
-    if corpus not in ready.settings.corpora:
+    if not {*corpora} <= {*ready.settings.corpora}:
         raise XnerError(f"--objective {objective}: {corpus} is none of the targets; add it to --targets")
-    if Part(corpus, "dev") not in ready.sealed:
+    if not any(Part(name, "dev") in ready.sealed for name in corpora):
         raise XnerError(f"--objective {objective}: {corpus} has no dev split here to measure it on; choose another one")
     if objective != ZERO_SHOT and pruner not in (None, "none"):
         raise XnerError(f"--pruner {pruner} looks at the source's dev split, not at {corpus}; take --pruner none")

@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from xner_bench import files
+from xner_bench import files, sources
 
 SCHEMA = 1  # of run.json
 NUMBERS = 2  # part of the run id; raise it when equal settings may give other numbers than before
 
-Profile = Literal["word-strict", "word-lenient", "subword-lenient"]
+# Fields of RunSettings that came later: grids and studies, which are named by their settings, keep their names without.
+LATER = ("perturb", "few_shot", "sampling")
+
+Profile = Literal["word-strict", "word-lenient", "subword-lenient", "tag-accuracy"]
+Sampling = Literal["random", "shortest", "longest"]  # of sentences for few-shot fine-tuning
+Perturbation = Literal["in-language", "in-script", "in-family"]
 
 
 class Training(BaseModel):
@@ -22,7 +27,7 @@ class Training(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(ge=1, le=1_000_000, description="passes over the source's training split")
+    epochs: int = Field(ge=1, le=1_000_000, description="passes over the sources' training splits")
     lr: float = Field(gt=0, allow_inf_nan=False, description="peak learning rate of AdamW")
     batch_size: int = Field(ge=1, description="sentences a step")
     weight_decay: float = Field(ge=0, allow_inf_nan=False, description="of AdamW, on matrices only")
@@ -37,7 +42,7 @@ class Training(BaseModel):
 
 
 class RunSettings(BaseModel):
-    """One run: a method trained from one encoder on one source with one seed, for a suite's targets."""
+    """One run: a method trained from one encoder on its sources with one seed, for a suite's targets."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,20 +51,53 @@ class RunSettings(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict, description="the method's own fields, defaults included")
     encoder: str = Field(description="'mini', a folder, or a repository of the hub")
     encoder_revision: str | None = None
-    source: str = Field(description="data set and language, as in wikiann:en")
+    source: str = Field(description="data set and language, as in wikiann:en; several at once are joined by +")
     targets: tuple[str, ...]
     types: tuple[str, ...] = Field(description="entity types that are trained and scored")
     harmonize: dict[str, dict[str, str]] = Field(default_factory=dict, description="per data set: type -> type or O")
     training: Training
     seed: int = Field(ge=0, lt=2**63)
     profiles: tuple[Profile, ...] = ("word-strict",)
+    perturb: tuple[Perturbation, ...] = Field((), description="test splits with other entities, scored as well")
     true_protocol: str = "last"
     chosen_on: tuple[str, ...] = Field((), description="targets whose labels chose the settings: not zero-shot then")
+    few_shot: tuple[Annotated[int, Field(ge=1)], ...] = Field((), description="sentences of a target to go on from")
+    sampling: tuple[Sampling, ...] = Field(("random",), min_length=1, description="how these are drawn")
+
+    @field_validator("source")
+    @classmethod
+    def _in_order(cls, source: str) -> str:
+        return sources.joined(sources.parts(source))
+
+    @field_validator("few_shot")
+    @classmethod
+    def _rising(cls, few_shot: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(few_shot)))
+
+    @field_validator("sampling")
+    @classmethod
+    def _in_usual_order(cls, sampling: tuple[Sampling, ...]) -> tuple[Sampling, ...]:
+        return tuple(way for way in get_args(Sampling) if way in sampling)
+
+    @field_validator("perturb")
+    @classmethod
+    def _each_once(cls, perturb: tuple[Perturbation, ...]) -> tuple[Perturbation, ...]:
+        return tuple(name for name in get_args(Perturbation) if name in perturb)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The languages that are trained on, in the order of their data."""
+        return sources.parts(self.source)
 
     @property
     def corpora(self) -> tuple[str, ...]:
-        """The source and every target, each once."""
-        return tuple(dict.fromkeys((self.source, *self.targets)))
+        """The sources and every target, each once."""
+        return tuple(dict.fromkeys((*self.sources, *self.targets)))
+
+    @property
+    def on_itself(self) -> bool:
+        """Whether the one language that is trained on is the one that is tested."""
+        return self.targets == (self.source,)
 
     @property
     def zero_shot(self) -> bool:

@@ -18,28 +18,33 @@ from xner_bench import (
     encodings,
     export,
     measure,
+    perturbed,
     predict,
     protocol,
     provenance,
     registry,
     resume,
+    samples,
     tagger,
     vocabulary,
 )
 from xner_bench.checkpoints import Checkpoints
+from xner_bench.corpus import seal_read
 from xner_bench.encoder import Encoder
-from xner_bench.method import Method
+from xner_bench.method import Method, Moment
 from xner_bench.plan import Part
-from xner_bench.results import HISTORY, PREDICTIONS, SCORES, EncoderRecord, Run, Store
+from xner_bench.results import FEW_SHOT_PREDICTIONS, HISTORY, PREDICTIONS, SAMPLES, SCORES, EncoderRecord, Run, Store
 from xner_bench.score import micro
 from xner_bench.train import Fit, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from xner_bench.encode import Encoded
+    from xner_bench.checkpoints import Checkpoint
+    from xner_bench.corpus import Corpus
+    from xner_bench.encode import Encoded, SubwordEncoder
     from xner_bench.measure import Gold
     from xner_bench.plan import Plan
     from xner_bench.protocol import DevScores, Selection
@@ -55,8 +60,8 @@ class Stop(Exception):
     """Whoever looks on has seen enough; says why."""
 
 
-# Epoch (from 1), F1 (0..1) of the source's dev split, and whether later epochs are there already from another process:
-# then to stop would save nothing.
+# Epoch (from 1), F1 (0..1) of the source's dev split (of several the mean), and whether later epochs are there already
+# from another process: then to stop would save nothing.
 AfterEpoch = Callable[[int, float | None, bool], None]
 DRAFT = ".again/"  # where the files of a run that is done again lie until all of them are there
 
@@ -79,9 +84,12 @@ class Work:
     dev_gold: dict[str, Gold] = field(default_factory=dict)
     dev_scores: DevScores = field(default_factory=dict)
     selection: Selection = field(default_factory=dict)
+    perturbed: dict[Part, Corpus] = field(default_factory=dict)  # test splits with other entities
     steps: list[Step] = field(default_factory=list)
     scores: list[tuple[object, ...]] = field(default_factory=list)
     predictions: list[tuple[object, ...]] = field(default_factory=list)
+    tuned: list[tuple[object, ...]] = field(default_factory=list)  # predictions after few-shot fine-tuning
+    end: Moment | None = None  # of training
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -99,7 +107,8 @@ class Work:
 
     def gold(self, part: Part) -> Gold:
         """The labels of a split. Those of test splits are asked for only after selection is on disk."""
-        ids = measure.tag_ids(self.ready.read(part), self.ready.tag_names)
+        corpus = self.perturbed[part] if part in self.perturbed else self.ready.read(part)
+        ids = measure.tag_ids(corpus, self.ready.tag_names)
         return measure.Gold(ids, self.encoded[part], self.settings.types)
 
     @cached_property
@@ -124,9 +133,9 @@ class Work:
             yield piece
 
     def tell(self, epoch: int, further: bool = False) -> None:
-        """Let whoever looks on know what the source's dev split says; it may raise Stop."""
+        """Let whoever looks on know what the sources' dev splits say; it may raise Stop."""
         if self.after_epoch:
-            self.after_epoch(epoch, self.dev_scores[epoch].get(self.settings.source), further)
+            self.after_epoch(epoch, protocol.mean_f1(self.dev_scores[epoch], self.settings.source), further)
 
 
 def prepare(ready: Plan, store: Store, watch: Watch, after_epoch: AfterEpoch | None = None) -> Work:
@@ -138,7 +147,7 @@ def prepare(ready: Plan, store: Store, watch: Watch, after_epoch: AfterEpoch | N
     if ready.execution.keep_checkpoint:
         export.check(encoder, built)
     encoded = encode_all(ready, encoder, watch)
-    make_compact(ready, encoder, built, encoded, watch)
+    make_ready(ready, encoder, built, np.unique(training(ready, encoded).ids), watch)
     record = begin(ready, encoder)
     checkpoints = Checkpoints(store.folder(record.run_id) / "epochs")
     seconds = {"preparing": round(monotonic() - start, 3)}
@@ -155,22 +164,34 @@ def assemble(ready: Plan, watch: Watch) -> tuple[Encoder, Tagger]:
     return encoder, built.to(ready.device)
 
 
-def make_compact(ready: Plan, encoder: Encoder, built: Tagger, encoded: Mapping[Part, Encoded], watch: Watch) -> None:
-    """Leave the subwords that the source's training data does not use out of training."""
-    used = np.unique(encoded[Part(ready.settings.source, "train")].ids)
+def make_ready(ready: Plan, encoder: Encoder, built: Tagger, used: NDArray[np.int32], watch: Watch) -> None:
+    """Leave the subwords that the training data does not use out of training; the rest is the method's."""
     if vocabulary.compact(encoder.transformer, used, built.layout, encoder.room) is None:
         watch.note("this encoder uses its embedding for more than looking up subwords: all of it is trained (slower)")
+    tagger.prepare(built, ready.method, ready.settings.seed)
+    built.to(ready.device)
+
+
+def training(ready: Plan, encoded: Mapping[Part, Encoded]) -> Encoded:
+    """The training splits of all sources, end to end."""
+    every = [encoded[Part(name, "train")] for name in ready.settings.sources]
+    return every[0] if len(every) == 1 else predict.join(every)
 
 
 def encode_all(ready: Plan, encoder: Encoder, watch: Watch) -> dict[Part, Encoded]:
     """Every split that the run reads, as the encoder meets it."""
-    subwords = encode.subword_encoder(encoder.tokenizer, min(ready.settings.training.max_length, encoder.room))
+    encoding = subwords(ready, encoder)
     encoded = {}
     with watch.stage("encoding", sum(len(sealed.sentences) for sealed in ready.sealed.values())) as advance:
         for part, sealed in ready.sealed.items():
-            encoded[part] = encodings.encoded(sealed, subwords, ready.execution.cache / "encoded", watch)
+            encoded[part] = encodings.encoded(sealed, encoding, ready.execution.cache / "encoded", watch)
             advance(len(sealed.sentences), " ".join(part))
     return encoded
+
+
+def subwords(ready: Plan, encoder: Encoder) -> SubwordEncoder:
+    """How words become subwords in this run."""
+    return encode.subword_encoder(encoder.tokenizer, min(ready.settings.training.max_length, encoder.room))
 
 
 def begin(ready: Plan, encoder: Encoder) -> Run:
@@ -188,15 +209,16 @@ def begin(ready: Plan, encoder: Encoder) -> Run:
             parameters=encoder.parameters,
         ),
         data=ready.data(),
+        few_shot=tuple(one.record for one in ready.shots),
         missing=ready.missing,
         provenance=provenance.now(ready.device),
     )
 
 
 def train(work: Work) -> None:
-    """Train on the source; after every epoch score all dev splits and keep the weights that some target may want."""
+    """Train on the sources; after every epoch score all dev splits and keep the weights that some target may want."""
     ready, settings = work.ready, work.settings
-    gold = work.gold(Part(settings.source, "train")).tags
+    gold = np.concatenate([work.gold(Part(name, "train")).tags for name in settings.sources])
     work.dev_gold = {name: work.gold(Part(name, "dev")) for name in work.of("dev")}
     work.code = resume.code(work)  # once: files may change while the run trains what they said at its beginning
     fit = fitting(work, gold)
@@ -206,6 +228,7 @@ def train(work: Work) -> None:
         work.watch.note(f"{error}; the run begins again")
         begin_again(work)
         fit = fitting(work, gold)
+    work.end = Moment(fit.steps, fit.steps, fit.sentences)
     for epoch in sorted(work.dev_scores):
         work.tell(epoch, further=epoch < fit.epoch)
     for taken in work.timed_each("training", fit):
@@ -217,12 +240,13 @@ def train(work: Work) -> None:
         ready.method.finish(work.tagger, list(work.checkpoints.kept.values()))
         score_dev(work, settings.training.epochs + 1)
         work.checkpoints.save(work.tagger, settings.training.epochs + 1)
+    work.record = work.record.model_copy(update={"method_facts": dict(ready.method.facts(work.tagger))})
 
 
 def fitting(work: Work, gold: NDArray[np.int64]) -> Fit:
     """The training of this run's tagger, about to begin."""
     settings = work.settings
-    train = work.encoded[Part(settings.source, "train")]
+    train = training(work.ready, work.encoded)
     budget = work.ready.execution.subwords_at_once
     return Fit(work.tagger, work.ready.method, train, gold, settings.training, settings.seed, work.watch, budget)
 
@@ -231,7 +255,7 @@ def begin_again(work: Work) -> None:
     """Another tagger in the place of one whose weights are not what they should be, and no checkpoint."""
     work.checkpoints.forget()
     work.encoder, work.tagger = assemble(work.ready, work.watch)
-    make_compact(work.ready, work.encoder, work.tagger, work.encoded, work.watch)
+    make_ready(work.ready, work.encoder, work.tagger, np.unique(training(work.ready, work.encoded).ids), work.watch)
 
 
 def score_dev(work: Work, epoch: int) -> None:
@@ -257,28 +281,71 @@ def select(work: Work) -> None:
     work.store.write(work.record.run_id, f"{work.draft}selection.json", (text + "\n").encode())
 
 
+def load(work: Work, epoch: int) -> None:
+    """Put an epoch's weights into the tagger, or the mean of all epochs'."""
+    checkpoint(work, epoch).load(work.tagger)
+    if epoch == protocol.MEAN:
+        work.ready.method.settle(work.tagger)
+
+
+def checkpoint(work: Work, epoch: int) -> Checkpoint:
+    """The weights after an epoch, or the mean of all epochs'."""
+    if epoch == protocol.MEAN:
+        return work.checkpoints.mean(work.settings.training.epochs)
+    return work.checkpoints.kept[epoch]
+
+
+def perturb(work: Work) -> None:
+    """Make the test splits with other entities, and encode them. They are made of gold: after selection alone."""
+    ready, names = work.ready, [(key, name) for name in work.settings.perturb for key in work.of("test")]
+    if not names:
+        return
+    maker = perturbed.Maker(ready.catalogue, ready.suite, ready.test_split)
+    encoding, cache, records = subwords(ready, work.encoder), ready.execution.cache / "encoded", []
+    with work.timed("perturbing"), work.watch.stage("perturbing", len(names)) as advance:
+        for key, name in names:
+            made, record, _ = maker.make(key, name)
+            part = Part(key, made.split)
+            work.perturbed[part] = made
+            work.encoded[part] = encodings.encoded(seal_read(made), encoding, cache, work.watch)
+            records.append(record)
+            advance(1, " ".join(part))
+    if without := sorted({key for record in records for key in record.without}):
+        work.watch.note(f"no names of {', '.join(without)} in perturbed test splits: no test split of theirs is here")
+    if same := [f"{record.corpus} {record.split}" for record in records if not record.replaced]:
+        work.watch.note(f"nothing could be replaced in {', '.join(same)}: there are no other names")
+    work.record = work.record.model_copy(update={"perturbed": tuple(records)})
+
+
 def test(work: Work) -> None:
     """Tag the test splits, each once for every checkpoint that was chosen for it, and compare them with their gold."""
     with work.timed("test"):
-        gold = {name: work.gold(Part(name, "test")) for name in work.of("test")}
+        splits = ["test", *map(perturbed.split, work.settings.perturb)]
+        gold = {split: {name: work.gold(Part(name, split)) for name in work.of(split)} for split in splits}
         for epoch in sorted(protocol.wanted(work.selection)):
-            work.checkpoints.kept[epoch].load(work.tagger)
-            names = [name for name in protocol.targets_of(work.selection, epoch) if name in gold]
-            for every_subword, profiles in _by_unit(work.settings.profiles):
-                tagged = predict.tag(
-                    work.tagger,
-                    predict.Pool({name: work.encoded[Part(name, "test")] for name in names}, every_subword),
-                    work.settings.training.precision,
-                    work.watch,
-                    f"test, checkpoint {epoch}",
-                )
-                for name in names:
-                    note_scores(work, name, epoch, gold[name], tagged[name], profiles)
-                    if not every_subword:
-                        note_predictions(work, name, epoch, gold[name], tagged[name])
+            load(work, epoch)
+            for split in splits:
+                test_split(work, split, epoch, gold[split])
 
 
-def _by_unit(profiles: Sequence[Profile]) -> list[tuple[bool, list[Profile]]]:
+def test_split(work: Work, split: str, epoch: int, gold: Mapping[str, Gold]) -> None:
+    """Tag the corpora of a split that some protocol answers from what is now in the tagger, and compare them."""
+    names = [name for name in protocol.targets_of(work.selection, epoch) if name in gold]
+    for every_subword, profiles in by_unit(work.settings.profiles):
+        tagged = predict.tag(
+            work.tagger,
+            predict.Pool({name: work.encoded[Part(name, split)] for name in names}, every_subword),
+            work.settings.training.precision,
+            work.watch,
+            f"{split}, mean of the epochs" if epoch == protocol.MEAN else f"{split}, checkpoint {epoch}",
+        )
+        for name in names:
+            note_scores(work, Part(name, split), epoch, gold[name], tagged[name], profiles)
+            if not every_subword:
+                note_predictions(work, Part(name, split), epoch, gold[name], tagged[name])
+
+
+def by_unit(profiles: Sequence[Profile]) -> list[tuple[bool, list[Profile]]]:
     """Profiles that score words and those that score subwords; words are always tagged, they are what is stored."""
     words = [profile for profile in profiles if not measure.RULES[profile].every_subword]
     subwords = [profile for profile in profiles if measure.RULES[profile].every_subword]
@@ -287,34 +354,50 @@ def _by_unit(profiles: Sequence[Profile]) -> list[tuple[bool, list[Profile]]]:
 
 def note_scores(
     work: Work,
-    name: str,
+    part: Part,
     epoch: int,
     gold: Gold,
     tagged: NDArray[np.int64],
     profiles: Sequence[Profile],
 ) -> None:
     """One row for each protocol that this checkpoint answers, each profile and each type."""
-    dataset, _, language = name.partition(":")
+    protocols = protocol.answers(work.selection, part.corpus, epoch)
+    work.scores += score_rows(part, protocols, epoch, gold, tagged, profiles)
+
+
+def score_rows(
+    part: Part,
+    protocols: Collection[str],
+    epoch: int,
+    gold: Gold,
+    tagged: NDArray[np.int64],
+    profiles: Sequence[Profile],
+) -> Iterator[tuple[object, ...]]:
+    """One row for each profile, protocol and type."""
     encoded = gold.encoded
     size = (len(encoded.sentences) - 1, encoded.words_without_subwords, encoded.cut_sentences)
+    place = (*part.corpus.split(":"), part.split)
     for profile in profiles:
         counts = gold.compare(tagged, profile)
-        for answered in protocol.answers(work.selection, name, epoch):
-            work.scores += [
-                (dataset, language, "test", answered, epoch, profile, kind, *found, found.support, *size)
-                for kind, found in counts.items()
-            ]
+        for answered in protocols:
+            for kind, found in counts.items():
+                yield (*place, answered, epoch, profile, kind, *found, found.support, *size)
 
 
-def note_predictions(work: Work, name: str, epoch: int, gold: Gold, tagged: NDArray[np.int64]) -> None:
-    """The predicted entities, by sentence and word, so that anyone can score them again without training."""
-    dataset, _, language = name.partition(":")
+def note_predictions(work: Work, part: Part, epoch: int, gold: Gold, tagged: NDArray[np.int64]) -> None:
+    """The predicted entities, so that anyone can score them again without training."""
+    place = (*part.corpus.split(":"), part.split, epoch)
+    work.predictions += [(*place, *entity) for entity in entities(gold, tagged)]
+
+
+def entities(gold: Gold, tagged: NDArray[np.int64]) -> Iterator[tuple[int, int, int, str]]:
+    """Sentence, first word, one past the last, and type."""
     found = gold.spans(tagged, measure.RULES[measure.SELECTING])
     offsets = gold.encoded.sentences
     sentence = np.searchsorted(offsets, found.start, side="right") - 1
     columns = (sentence, found.start - offsets[sentence], found.end - offsets[sentence], found.type)
     for at, start, end, kind in zip(*(column.tolist() for column in columns), strict=True):
-        work.predictions.append((dataset, language, "test", epoch, at, start, end, work.settings.types[kind]))
+        yield at, start, end, gold.types[kind]
 
 
 def finish(work: Work) -> None:
@@ -323,6 +406,11 @@ def finish(work: Work) -> None:
     work.store.save_table(run_id, f"{work.draft}scores", SCORES, work.scores)
     work.store.save_table(run_id, f"{work.draft}predictions", PREDICTIONS, work.predictions)
     work.store.save_table(run_id, f"{work.draft}history", HISTORY, history(work))
+    if work.ready.shots:
+        work.store.save_table(run_id, f"{work.draft}few_shot", SAMPLES, samples.rows(work.ready.shots))
+        work.store.save_table(run_id, f"{work.draft}few_shot_predictions", FEW_SHOT_PREDICTIONS, work.tuned)
+    elif not work.draft:
+        work.store.drop_tables(run_id, "few_shot", "few_shot_predictions")  # of a completion that was killed
     if work.ready.execution.keep_checkpoint:
         keep_checkpoint(work)
     if work.draft:
@@ -332,9 +420,8 @@ def finish(work: Work) -> None:
 
 def keep_checkpoint(work: Work) -> None:
     """Keep the checkpoint that answers the suite's TRUE protocol (without a dev split of the source: the last)."""
-    by_dev = work.selection["source-dev"] if work.settings.true_protocol == "source-dev" else {}
-    true = by_dev or work.selection["last"]
-    work.checkpoints.kept[next(iter(true.values()))].load(work.tagger)
+    load(work, protocol.true(work.selection, work.settings.true_protocol))
+    work.ready.method.plain(work.tagger)
     export.write(work.encoder, work.tagger, work.store.folder(work.record.run_id) / "checkpoint")
 
 

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from xner_bench import draws, files, space
+from xner_bench import draws, files, registry, space
 from xner_bench.errors import UnknownName, XnerError
 from xner_bench.leaderboard.cells import setting
 from xner_bench.results import cannot_write
-from xner_bench.settings import RunSettings, Training, digest
+from xner_bench.settings import LATER, RunSettings, Training, digest
 from xner_bench.settle import complaint
 
 if TYPE_CHECKING:
@@ -222,8 +222,11 @@ def held(folder: Path, number: int) -> bool:
 
 def usual_name(definition: Definition) -> str:
     """What a study is called that nobody gave a name: the same for the same definition, wherever the encoder lies."""
-    known = definition.model_dump(mode="json", exclude={"base": set(PLACE)})
-    return f"{definition.base.method}-{definition.base.suite}-{digest(known)[:8]}"
+    base = definition.base
+    usual = {name for name in LATER if getattr(base, name) == RunSettings.model_fields[name].get_default()}
+    known = definition.model_dump(mode="json", exclude={"base": {*PLACE, *usual}})
+    method = definition.base.method.replace(registry.PLUS, "-")
+    return f"{method}-{definition.base.suite}-{digest(known)[:8]}"
 
 
 def create(results: Path, name: str, definition: Definition) -> Study:

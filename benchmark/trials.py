@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from xner_bench import plan, turns
 from xner_bench.attempts import failure
+from xner_bench.protocol import mean_f1
 from xner_bench.results import Store
 from xner_bench.studies import ORACLE, ZERO_SHOT
 from xner_bench.taken import TIME_IS_UP, first
@@ -55,7 +56,7 @@ def _carry_out(study: Study, trial: Trial, execution: Execution, deadline: float
     found = not look.epochs
     if found and done.state == "done":
         for epoch, scores in _dev_scores(Store(execution.results), done).items():
-            look.report(epoch, scores.get(settings.source))
+            look.report(epoch, mean_f1(scores, settings.source))
     for fact, value in (("found", found), ("seconds", round(time.monotonic() - start, 3))):
         trial.set_user_attr(fact, value)
     if done.state == "stopped" and not look.pruned:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xner_bench import agreement, drive, identity, sound, studies, survey, undertakings, whole
 from xner_bench.errors import XnerError
-from xner_bench.results import HISTORY, PREDICTIONS, SCORES, read_run
+from xner_bench.results import FEW_SHOT_PREDICTIONS, HISTORY, PREDICTIONS, SAMPLES, SCORES, read_run
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ Kind = Literal["damaged", "missing", "contradiction", "misplaced", "other versio
 Remedy = Literal["set aside", "remove", "move", "mend"]
 
 TABLES = {"scores": SCORES, "predictions": PREDICTIONS, "history": HISTORY}
+FEW_SHOT = {"few_shot": SAMPLES, "few_shot_predictions": FEW_SHOT_PREDICTIONS}  # of runs that were asked for it
 ASIDE = ".damaged"  # the end of the name of whatever was set aside
 TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}|\..+\.part|\.probe-\d+")  # of files.py, whole.py, export.py, Store.probe
 PATIENCE = 3600.0  # seconds; a temporary file outside of a run's folder that is older belongs to nobody any more
@@ -153,7 +154,7 @@ def _epochs(folder: Path, run: Run) -> Iterator[Finding]:
 def _results(folder: Path, run: Run) -> Iterator[Finding]:
     """The files of a finished run: there, readable, and in agreement."""
     tables: dict[str, Any] = {}
-    for name, schema in TABLES.items():
+    for name, schema in (TABLES | FEW_SHOT if run.few_shot else TABLES).items():
         path = folder / f"{name}.parquet"
         tables[name], problem = sound.read_table(path, schema)
         if problem:
@@ -182,9 +183,12 @@ def _contradictions(run: Run, tables: dict[str, Any], chosen: Any) -> Iterator[t
     """File and problem, for all that can be compared."""
     dev, selection = chosen or ({}, {})
     scores, predictions, history = (tables[name] for name in TABLES)
+    samples, tuned = (tables.get(name) for name in FEW_SHOT)
     checks: list[tuple[str, Sequence[Any], Any]] = [
         ("scores.parquet", (scores, chosen), lambda: agreement.scores(run, scores, selection)),
         ("predictions.parquet", (scores, predictions), lambda: agreement.predictions(run, predictions, scores)),
+        ("few_shot.parquet", (samples,), lambda: agreement.samples(run, samples)),
+        ("few_shot_predictions.parquet", (scores, tuned), lambda: agreement.tuned(run, tuned, scores)),
         ("history.parquet", (history, chosen), lambda: agreement.history(run, history, dev)),
         ("selection.json", (chosen,), lambda: agreement.selection(run, dev, selection)),
     ]

@@ -9,25 +9,30 @@ from __future__ import annotations
 import shlex
 from collections import Counter, defaultdict
 from dataclasses import replace
+from functools import partial
 from math import fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from xner_bench import survey
 from xner_bench.errors import UnknownName, XnerError
-from xner_bench.leaderboard import scores
+from xner_bench.leaderboard import legend, robustness, scores
 from xner_bench.leaderboard.cells import stat
 from xner_bench.leaderboard.entries import Entry, entries
+from xner_bench.leaderboard.gather import trained_on
 from xner_bench.leaderboard.groups import Group, datasets, groups
 from xner_bench.leaderboard.lines import Line, Mean, Row, Section
 from xner_bench.leaderboard.papers import published_lines
+from xner_bench.leaderboard.published import TEST
 from xner_bench.leaderboard.scores import ORACLE, Cell, Scored
+from xner_bench.protocol import shots
 from xner_bench.score import micro
 from xner_bench.settings import Profile
+from xner_bench.sources import EACH, parts, trained
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from xner_bench.catalogue import Catalogue, Suite
     from xner_bench.results import Run, Store
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
     from xner_bench.watch import Watch
 
 _PROFILES = get_args(Profile)  # the sound default first
-SeedScores = tuple["dict[Cell, Scored]", ...]  # one of each run of an entry
+SeedScores = tuple["dict[Cell, Scored]", ...]  # one of each seed of an entry
 
 
 def build(store: Store, catalogue: Catalogue, suite: str | None = None, watch: Watch = SILENT) -> tuple[Section, ...]:
@@ -52,10 +57,11 @@ def build(store: Store, catalogue: Catalogue, suite: str | None = None, watch: W
     runs = [run for run in records.runs if suite in (None, run.settings.suite) and run.run_id not in untrue]
     if not any(run.state == "done" for run in runs):
         raise XnerError(_nothing(store, suite, runs))
+    labelled = _entries(runs, catalogue)
     grouped: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
-        grouped[run.settings.suite, run.settings.source].append(run)
-    labelled = _entries(runs, catalogue)
+        own = catalogue.suite(run.settings.suite)
+        grouped[own.name, trained_on(run.settings, own)].append(run)
     others: Counter[str] = Counter(one.kind for one in lost)  # nobody knows of which suite
     return tuple(
         _section(store, catalogue, labelled, grouped[name, source], catalogue.suite(name), source, others)
@@ -94,36 +100,59 @@ def _section(
     source: str,
     others: Mapping[str, int],
 ) -> Section:
-    own = [entry for entry in labelled if entry.suite == suite.name and entry.run.settings.source == source]
+    own = [entry for entry in labelled if entry.suite == suite.name and entry.source == source]
     seeds = {entry.label: _scores(store, entry) for entry in own}
     cells = {cell for every in seeds.values() for found in every for cell in found}
+    corpora = _corpora(suite, source, own)
+    title = partial(legend.title, catalogue)
     section = Section(
         suite=suite,
         source=source,
-        groups=groups(suite.targets, source, lambda dataset: catalogue.card(dataset).title),
+        trained=trained(source, title),
+        groups=groups(suite.targets, source, title),
         protocols=scores.protocols(cells, suite.true_protocol),
-        corpora=_corpora(suite, source, own),
+        corpora=corpora,
         lines=(),
-        notices=_notices(catalogue, suite, source),
+        notices=_notices(catalogue, suite, corpora),
         unranked=_unranked(runs, others),
         differing=_differing(run for entry in own for run in entry.runs),
     )
     ours = [line for entry in own for line in _lines(entry, seeds[entry.label], section)]
-    return ranked(section, [*ours, *published_lines(section)])
+    section = ranked(section, [*ours, *published_lines(section)])
+    return replace(section, perturbed=tuple(_perturbed(store, section, own)))
 
 
-def _scores(store: Store, entry: Entry) -> SeedScores:
-    return tuple(scores.read(run, store.table(run.run_id, "scores")) for run in entry.runs)
+def _perturbed(store: Store, section: Section, own: Sequence[Entry]) -> Iterator[Line]:
+    """The lines of perturbed splits, split by split, of the entries that were scored there."""
+    for split, name in robustness.SPLITS.items():
+        asked = [entry for entry in own if any(name in run.settings.perturb for run in entry.runs)]
+        seeds = {entry.label: _scores(store, entry, split) for entry in asked}
+        found = [replace(line, split=split) for entry in asked for line in _lines(entry, seeds[entry.label], section)]
+        yield from robustness.paired(section.lines, _in_order(section, [*found, *published_lines(section, split)]))
+
+
+def _scores(store: Store, entry: Entry, split: str = TEST) -> SeedScores:
+    return tuple(_of_seed(store, same, split) for same in entry.seeds)
+
+
+def _of_seed(store: Store, same: Iterable[Run], split: str) -> dict[Cell, Scored]:
+    """What the runs of one seed scored: no two of them were tested on the same corpus."""
+    found: dict[Cell, Scored] = {}
+    for run in same:
+        found |= scores.read(run, store.table(run.run_id, "scores"), split)
+    return found
 
 
 def _corpora(suite: Suite, source: str, found: Iterable[Entry]) -> tuple[str, ...]:
-    more = sorted({corpus for entry in found for corpus in entry.run.settings.corpora})
-    return tuple(dict.fromkeys((source, *suite.targets, *more)))
+    more = sorted({corpus for entry in found for corpus in entry.corpora})
+    sources = () if source == EACH else parts(source)
+    return tuple(dict.fromkeys((*sources, *suite.targets, *more)))
 
 
-def _notices(catalogue: Catalogue, suite: Suite, source: str) -> tuple[str, ...]:
-    cards = (catalogue.card(dataset).notice for dataset in datasets((source, *suite.targets)))
-    return tuple(dict.fromkeys(notice for notice in (suite.notice, *cards) if notice))
+def _notices(catalogue: Catalogue, suite: Suite, corpora: Sequence[str]) -> tuple[str, ...]:
+    cards = (catalogue.cards.get(dataset) for dataset in datasets(corpora))
+    notices = (suite.notice, *(card.notice for card in cards if card))
+    return tuple(dict.fromkeys(notice for notice in notices if notice))
 
 
 def _unranked(runs: Iterable[Run], others: Mapping[str, int]) -> dict[str, int]:
@@ -136,12 +165,18 @@ def _differing(runs: Iterable[Run]) -> tuple[str, ...]:
     for run in runs:
         for record in run.data:
             seen[f"{record.corpus} {record.split}"].add(record.fingerprint)
+        for drawn in run.few_shot:
+            if drawn.sentences:
+                seen[f"{drawn.corpus} train"].add(drawn.fingerprint)
+        for made in run.perturbed:
+            seen[f"{made.corpus} {made.split}"].add(made.fingerprint)
     return tuple(sorted(split for split, fingerprints in seen.items() if len(fingerprints) > 1))
 
 
 def _lines(entry: Entry, seeds: SeedScores, section: Section) -> list[Line]:
     run = entry.run
     profiles = {*run.settings.profiles, *(cell.profile for found in seeds for cell in found)}
+    protocols = _protocols(seeds, section)
     return [
         Line(
             label=entry.label,
@@ -153,31 +188,37 @@ def _lines(entry: Entry, seeds: SeedScores, section: Section) -> list[Line]:
             rows={
                 (corpus, protocol): _row(entry, seeds, Cell(corpus, protocol, profile))
                 for corpus in section.corpora
-                if corpus in run.settings.corpora
-                for protocol in section.protocols
+                if corpus in entry.corpora
+                for protocol in protocols
             },
             means={
                 (group.name, protocol): _mean(entry, seeds, group, protocol, profile)
                 for group in section.groups
-                for protocol in section.protocols
+                for protocol in protocols
             },
             departures=entry.departures,
-            entry_id=run.entry_id,
+            entry_id=entry.entry_id,
             run_ids=tuple(run.run_id for run in entry.runs),
-            n_seeds=len(entry.runs),
+            n_seeds=len(entry.seeds),
             types=run.settings.types,
             fingerprint=run.encoder.fingerprint,
-            data={(one.corpus, one.split): one.fingerprint for one in run.data},
+            data={(one.corpus, one.split): one.fingerprint for run in entry.runs for one in run.data},
             chosen_on=run.settings.chosen_on,
             seeds={
                 (group.name, protocol): _seed_means(entry, seeds, group, protocol, profile)
                 for group in section.groups
-                for protocol in section.protocols
+                for protocol in protocols
                 if not not_zero_shot(run.settings, protocol)
             },
         )
         for profile in sorted(profiles)
     ]
+
+
+def _protocols(seeds: SeedScores, section: Section) -> list[str]:
+    """The section's, but of few-shot ones only those that an entry was asked for."""
+    own = {cell.protocol for found in seeds for cell in found}
+    return [name for name in section.protocols if name in own or not shots(name)]
 
 
 def _row(entry: Entry, seeds: SeedScores, cell: Cell) -> Row:
@@ -193,9 +234,10 @@ def _row(entry: Entry, seeds: SeedScores, cell: Cell) -> Row:
 
 
 def _reason(entry: Entry, seeds: SeedScores, cell: Cell) -> str:
-    without = [run for run, found in zip(entry.runs, seeds, strict=True) if cell not in found]
+    without = [same for same, found in zip(entry.seeds, seeds, strict=True) if cell not in found]
     part = f" in {len(without)} of {len(seeds)} seeds" if len(without) < len(seeds) else ""
-    return scores.reason(without[0], cell) + part
+    run = next((run for run in without[0] if cell.corpus in run.settings.corpora), None)
+    return (scores.reason(run, cell) if run else "not run") + part
 
 
 def not_zero_shot(settings: RunSettings, protocol: str) -> str:
@@ -216,7 +258,7 @@ def _mean(entry: Entry, seeds: SeedScores, group: Group, protocol: str, profile:
 def _seed_means(entry: Entry, seeds: SeedScores, group: Group, protocol: str, profile: str) -> dict[int, float]:
     """Seed -> mean of a group, for the seeds that have all of its scores."""
     means = (unweighted(scores_of(found, group.corpora, protocol, profile)) for found in seeds)
-    return {run.settings.seed: mean for run, mean in zip(entry.runs, means, strict=True) if mean is not None}
+    return {same[0].settings.seed: mean for same, mean in zip(entry.seeds, means, strict=True) if mean is not None}
 
 
 def scores_of(found: Mapping[Cell, Scored], corpora: Iterable[str], protocol: str, profile: str) -> list[float | None]:
@@ -232,11 +274,16 @@ def unweighted(values: Sequence[float | None]) -> float | None:
 
 
 def ranked(section: Section, lines: Iterable[Line]) -> Section:
-    """The section with these lines: by profile, then the best complete TRUE total first, then by label."""
+    """The section with these lines, in order."""
+    return replace(section, lines=tuple(_in_order(section, lines)))
+
+
+def _in_order(section: Section, lines: Iterable[Line]) -> list[Line]:
+    """By profile, then the best complete TRUE total first, then by label."""
 
     def key(line: Line) -> tuple[int, str, bool, float, str, bool]:
         total = line.total(section.suite.true_protocol)
         place = _PROFILES.index(line.profile) if line.profile in _PROFILES else len(_PROFILES)
         return place, line.profile, total is None, -total.mean if total else 0.0, line.label, line.published
 
-    return replace(section, lines=tuple(sorted(lines, key=key)))
+    return sorted(lines, key=key)

@@ -21,11 +21,14 @@ _JOINERS = "\u200c\u200d"  # invisible, but part of the spelling of names in sev
 
 
 class Stat(NamedTuple):
-    """A mean over seeds, in percent. `std` is the sample's (n - 1), None for one seed."""
+    """A mean over seeds, in percent. `std` is the sample's (n - 1), None for one seed.
+
+    Of published scores both are None where the paper does not say them.
+    """
 
     mean: float
     std: float | None
-    n: int
+    n: int | None
 
 
 def stat(values: Sequence[float | None]) -> Stat | None:
@@ -53,14 +56,21 @@ def percent_text(share: float | None) -> str:
 
 def group_text(value: Stat | None, scored: int, size: int) -> str:
     """A group's mean with the number of seeds, or how many of its targets have a score."""
-    return f"{scored}/{size}" if value is None else f"{mean_text(value)} ({value.n})"
+    if value is None:
+        return f"{scored}/{size}"
+    return mean_text(value) if value.n is None else f"{mean_text(value)} ({value.n})"
 
 
 def signed_text(value: Stat) -> str:
     """A difference: `+1.2 ± 0.5 (3)`; one that rounds to nothing has no sign."""
-    mean = f"{value.mean:+.1f}"
     spread = "" if value.std is None else f" ± {value.std:.1f}"
-    return f"{'0.0' if mean in ('+0.0', '-0.0') else mean}{spread} ({value.n})"
+    return f"{signed(value.mean)}{spread} ({value.n})"
+
+
+def signed(value: float) -> str:
+    """`+1.2`, or `0.0`."""
+    text = f"{value:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
 
 
 def plain(text: str) -> str:

@@ -16,7 +16,7 @@ BASELINE = "standard"
 ALIKE = ("encoder", "fingerprint", "training", "types", "chosen_on")  # what a line shares with its baseline
 ABOUT = (
     "+1.2 ± 0.5 (3) is the mean ± sample standard deviation of the differences of three seeds that both entries have, "
-    "in points of F1."
+    "in points."
 )
 
 

@@ -1,22 +1,24 @@
-"""Runs to entries: runs that differ in the seed alone are one entry, with a label of its own."""
+"""Runs to entries: each has a label of its own, and says what it does otherwise than its suite."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xner_bench import registry
 from xner_bench.encoder import MINI
-from xner_bench.errors import XnerError
 from xner_bench.leaderboard.cells import plain, setting
+from xner_bench.leaderboard.gather import gather, trained_on
 from xner_bench.settings import Training, digest
+from xner_bench.sources import EACH, brief, trained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from xner_bench.catalogue import Suite
+    from xner_bench.leaderboard.gather import Seeds
     from xner_bench.results import Run
     from xner_bench.settings import RunSettings
 
@@ -32,32 +34,45 @@ _SHORT = {
 class Entry:
     """What is ranked: all finished runs of one set-up."""
 
-    label: str
+    entry_id: str
     suite: str
-    runs: tuple[Run, ...]  # by seed
-    departures: str  # from the suite's own settings: "epochs 3, 22 of 34 targets"
+    source: str  # what its section is of: "wikiann:en", several joined by +, or "each"
+    seeds: Seeds
+    label: str = ""
+    departures: str = ""  # from the suite's own settings: "epochs 3, 22 of 34 targets"
 
     @property
     def run(self) -> Run:
-        """The run of the lowest seed; what all of them share is read here."""
-        return self.runs[0]
+        """A run of the lowest seed; what all of them share is read here."""
+        return self.seeds[0][0]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, by seed."""
+        return tuple(run for same in self.seeds for run in same)
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """Sources and targets, each once."""
+        return tuple(dict.fromkeys(name for run in self.runs for name in run.settings.corpora))
 
 
 def entries(runs: Iterable[Run], suite: Suite) -> list[Entry]:
     """Entries of one suite by label; runs that are not done are left out."""
-    grouped = _grouped(run for run in runs if run.state == "done")
-    labels = _labels([runs[0] for runs in grouped], suite)
+    gathered = gather((run for run in runs if run.state == "done"), suite)
     found = [
-        Entry(labels[runs[0].entry_id], suite.name, runs, ", ".join(departures(runs[0], suite))) for runs in grouped
+        Entry(name, suite.name, trained_on(seeds[0][0].settings, suite), seeds) for name, seeds in gathered.items()
     ]
-    return sorted(found, key=lambda entry: entry.label)
+    labels = _labels(found, suite)
+    named = [replace(one, label=labels[one.entry_id], departures=", ".join(departures(one, suite))) for one in found]
+    return sorted(named, key=lambda entry: entry.label)
 
 
-def departures(run: Run, suite: Suite) -> list[str]:
-    """What a run does otherwise than its suite says, as far as it may change a number."""
+def departures(entry: Entry, suite: Suite) -> list[str]:
+    """What an entry does otherwise than its suite says, as far as it may change a number."""
     said = dict(suite.training)
-    settings = run.settings
-    found = [f"source {plain(settings.source)}"] if settings.source != suite.source else []
+    run, settings = entry.run, entry.run.settings
+    found = [f"source {plain(brief(entry.source))}"] if entry.source != suite.source else []
     if suite.encoder not in (run.encoder.name, settings.encoder):
         found.append(f"encoder {plain(run.encoder.name)}")
     elif run.encoder.revision is None and run.encoder.name != MINI:  # neither the hub's nor the package's
@@ -72,41 +87,29 @@ def departures(run: Run, suite: Suite) -> list[str]:
     ]
     if settings.types != tuple(suite.types):
         found.append(f"types {plain(' '.join(settings.types))}")
-    left_out = {item.corpus for item in run.missing if item.split == "test"}
-    used = [target for target in suite.targets if target in settings.corpora and target not in left_out]
+    left_out = {item.corpus for one in entry.runs for item in one.missing if item.split == "test"}
+    used = [target for target in suite.targets if target in entry.corpora and target not in left_out]
     if len(used) < len(suite.targets):
         found.append(f"{len(used)} of {len(suite.targets)} targets")
     return found
 
 
-def _grouped(runs: Iterable[Run]) -> list[tuple[Run, ...]]:
-    """Runs of the same entry together, by seed. A seed that comes twice is an XnerError."""
-    found: dict[str, list[Run]] = defaultdict(list)
-    for run in sorted(runs, key=lambda run: (run.settings.seed, run.run_id)):
-        same = found[run.entry_id]
-        if same and same[-1].settings.seed == run.settings.seed:
-            twins = f"{same[-1].run_id} and {run.run_id}"
-            raise XnerError(f"runs {twins} are one set-up with one seed, {run.settings.seed}; move one of them away")
-        same.append(run)
-    return [tuple(found[entry]) for entry in sorted(found)]
-
-
-def _labels(runs: Sequence[Run], suite: Suite) -> dict[str, str]:
+def _labels(found: Sequence[Entry], suite: Suite) -> dict[str, str]:
     """entry id -> label: method and options, and of the other settings only those that tell entries apart."""
-    varying = _varying_options(runs)
-    labels = {run.entry_id: own_label(run.settings, varying[run.settings.method]) for run in runs}
+    varying = _varying_options(entry.run for entry in found)
+    labels = {one.entry_id: own_label(one.run.settings, varying[one.run.settings.method]) for one in found}
     for aspect in _aspects(suite):
-        for same in _collisions(runs, labels):
-            texts = {run.entry_id: aspect(run) for run in same}
+        for same in _collisions(found, labels):
+            texts = {entry.entry_id: aspect(entry) for entry in same}
             if len(set(texts.values())) > 1:
                 labels |= {entry: f"{labels[entry]}, {text}" for entry, text in texts.items() if text}
     return labels
 
 
-def _collisions(runs: Sequence[Run], labels: Mapping[str, str]) -> list[list[Run]]:
-    same: dict[str, list[Run]] = defaultdict(list)
-    for run in runs:
-        same[labels[run.entry_id]].append(run)
+def _collisions(found: Sequence[Entry], labels: Mapping[str, str]) -> list[list[Entry]]:
+    same: dict[str, list[Entry]] = defaultdict(list)
+    for entry in found:
+        same[labels[entry.entry_id]].append(entry)
     return [group for group in same.values() if len(group) > 1]
 
 
@@ -144,29 +147,37 @@ def _differ(name: str, every: Sequence[Mapping[str, Any]]) -> bool:
     return any(name not in options or options[name] != every[0].get(name) for options in every)
 
 
-def _aspects(suite: Suite) -> Iterator[Callable[[Run], str]]:
+def _aspects(suite: Suite) -> Iterator[Callable[[Entry], str]]:
     """Settings that may tell two entries with equal labels apart, likeliest first; the last always does."""
-    yield lambda run: plain(run.encoder.name)
+    yield lambda entry: plain(entry.run.encoder.name)
     for name in ("lr", *(name for name in Training.model_fields if name != "lr")):
         yield partial(_training_aspect, name)
-    yield lambda run: f"from {plain(run.settings.source)}" if run.settings.source != suite.source else ""
-    yield lambda run: f"{len(run.settings.targets)} targets"
-    yield lambda run: f"without {left_out} splits" if (left_out := len(run.missing)) else ""
-    yield lambda run: f"profiles {' '.join(run.settings.profiles)}"
-    yield lambda run: f"types {plain(' '.join(run.settings.types))}"
-    yield lambda run: f"encoder {run.encoder.fingerprint[:8]}"
-    yield lambda run: f"data {_data(run)[:8]}"
-    yield lambda run: plain(run.method_origin)
-    yield lambda run: run.entry_id[:8]
-    yield lambda run: run.entry_id
+    yield lambda entry: _source(entry.source) if entry.source != suite.source else ""
+    yield lambda entry: f"{len({target for run in entry.seeds[0] for target in run.settings.targets})} targets"
+    yield lambda entry: f"without {left_out} splits" if (left_out := sum(_missing(entry))) else ""
+    yield lambda entry: f"profiles {' '.join(entry.run.settings.profiles)}"
+    yield lambda entry: f"types {plain(' '.join(entry.run.settings.types))}"
+    yield lambda entry: f"encoder {entry.run.encoder.fingerprint[:8]}"
+    yield lambda entry: f"data {_data(entry)[:8]}"
+    yield lambda entry: plain(entry.run.method_origin)
+    yield lambda entry: entry.entry_id[:8]
+    yield lambda entry: entry.entry_id
 
 
-def _data(run: Run) -> str:
-    return digest(sorted((item.corpus, item.split, item.fingerprint) for item in run.data))
+def _source(source: str) -> str:
+    return trained(source) if source == EACH else f"from {plain(brief(source))}"
 
 
-def _training_aspect(name: str, run: Run) -> str:
-    return _training_text(name, getattr(run.settings.training, name))
+def _missing(entry: Entry) -> Iterator[int]:
+    return (len(run.missing) for run in entry.seeds[0])
+
+
+def _data(entry: Entry) -> str:
+    return digest(sorted((item.corpus, item.split, item.fingerprint) for run in entry.seeds[0] for item in run.data))
+
+
+def _training_aspect(name: str, entry: Entry) -> str:
+    return _training_text(name, getattr(entry.run.settings.training, name))
 
 
 def _training_text(name: str, value: object) -> str:

@@ -1,8 +1,10 @@
-"""Which targets a mean is over: those of each data set, without and with the source, and all targets."""
+"""Which targets a mean is over: those of each data set, without and with the sources, and all targets."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
+
+from xner_bench.sources import EACH, parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,9 +23,10 @@ class Group(NamedTuple):
 def groups(targets: Sequence[str], source: str, title: Callable[[str], str]) -> tuple[Group, ...]:
     """The groups of a list of targets, data sets in the targets' order, the total last.
 
-    `title` gives a data set's title. A data set of which the source and others are targets has two groups.
+    `title` gives a data set's title. A data set of which sources and others are targets has two groups.
     """
-    found = [group for dataset in datasets(targets) for group in _of_dataset(dataset, targets, source, title(dataset))]
+    trained = targets if source == EACH else parts(source)
+    found = [group for dataset in datasets(targets) for group in _of_dataset(dataset, targets, trained, title(dataset))]
     return (*found, Group(TOTAL, None, tuple(targets)))
 
 
@@ -32,12 +35,13 @@ def datasets(corpora: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(corpus.partition(":")[0] for corpus in corpora))
 
 
-def _of_dataset(dataset: str, targets: Sequence[str], source: str, title: str) -> list[Group]:
+def _of_dataset(dataset: str, targets: Sequence[str], trained: Sequence[str], title: str) -> list[Group]:
     every = tuple(target for target in targets if target.partition(":")[0] == dataset)
-    others = tuple(target for target in every if target != source)
+    others = tuple(target for target in every if target not in trained)
     if others == every or not others:
         return [Group(title, dataset, every)]
+    what = "source" if len(trained) == 1 else "sources"
     return [
-        Group(f"{title} without the source", dataset, others),
-        Group(f"{title} with the source", dataset, every),
+        Group(f"{title} without the {what}", dataset, others),
+        Group(f"{title} with the {what}", dataset, every),
     ]

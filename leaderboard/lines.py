@@ -61,6 +61,8 @@ class Line:
     seeds: Mapping[tuple[str, str], Mapping[int, float]] = field(
         default_factory=dict
     )  # (group, protocol) -> seed -> mean
+    split: str = "test"  # or a perturbed one, "test-in-script"
+    regular: Line | None = None  # of a line of a perturbed split: the same entry's on the regular one
 
     def total(self, protocol: str) -> Stat | None:
         mean = self.means.get((TOTAL, protocol))
@@ -72,14 +74,16 @@ class Section:
     """The entries of one suite and source: what may stand in one table, profile by profile."""
 
     suite: Suite
-    source: str
+    source: str  # "wikiann:en", several joined by +, or "each"
+    trained: str  # the same in words
     groups: tuple[Group, ...]
     protocols: tuple[str, ...]
-    corpora: tuple[str, ...]  # the source, the suite's targets, then whatever else somebody ran
+    corpora: tuple[str, ...]  # the sources, the suite's targets, then whatever else somebody ran
     lines: tuple[Line, ...]  # in the order in which they are shown
     notices: tuple[str, ...]  # of the suite and its data sets
     unranked: Mapping[str, int]  # state -> runs
     differing: tuple[str, ...]  # splits of which the entries did not read the same data: "wikiann:am test"
+    perturbed: tuple[Line, ...] = ()  # lines of perturbed splits, one split after the other
 
     @property
     def profiles(self) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from xner_bench.leaderboard import differences, legend
-from xner_bench.leaderboard.cells import NONE, mean_text, plain
+from xner_bench.leaderboard import differences, legend, robustness, shots
+from xner_bench.leaderboard.cells import NONE, plain
 from xner_bench.leaderboard.groups import datasets
+from xner_bench.sources import FEW, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +34,8 @@ def leaderboard(sections: Sequence[Section]) -> str:
         parts += _head(section)
         for profile in section.profiles:
             parts += [_profile(profile), _group_table(section, _of(section, profile)), *_differences(section, profile)]
+            parts += _robustness(section, profile)
+            parts += _few_shot(section, profile)
         parts += _notes(section)
     return _document(parts)
 
@@ -43,7 +46,9 @@ def per_language(sections: Sequence[Section], catalogue: Catalogue) -> str:
     for section in sections:
         parts += _head(section)
         for profile in section.profiles:
-            parts += [_profile(profile), *_language_blocks(section, catalogue, profile)]
+            parts += [_profile(profile), *_language_blocks(section, catalogue, _of(section, profile))]
+            for name, lines in robustness.of(section, profile):
+                parts += [escape(robustness.about(name)), *_language_blocks(section, catalogue, lines)]
         parts += _notes(section)
     return _document(parts)
 
@@ -53,11 +58,12 @@ def _document(parts: Iterable[str]) -> str:
 
 
 def _head(section: Section) -> list[str]:
-    suite = section.suite
+    suite, several = section.suite, parts(section.source)
     return [
         f"## {escape(suite.title)}",
         *(f"> **{escape(notice)}**" for notice in section.notices),
-        escape(f"Suite {suite.name}, trained on {section.source}. {suite.reference}"),
+        escape(f"Suite {suite.name}, {section.trained}. {suite.reference}"),
+        *([escape(f"Sources: {', '.join(several)}.")] if len(several) > FEW else []),
         legend.protocols_text(section),
     ]
 
@@ -73,7 +79,7 @@ def _notes(section: Section) -> list[str]:
 
 def _profile(profile: str) -> str:
     about = legend.PROFILES.get(profile)
-    return f"### {escape(profile)}" + (f"\n\nProfile {profile}: {about}." if about else "")
+    return f"### {escape(profile)}" + (f"\n\n{legend.metric(profile)}, profile {profile}: {about}." if about else "")
 
 
 def _of(section: Section, profile: str) -> list[Line]:
@@ -112,6 +118,28 @@ def _differences(section: Section, profile: str) -> list[str]:
     return [f"{escape(differences.heading(found))}. {escape(differences.ABOUT)}", _grid(header, rows, len(names))]
 
 
+def _robustness(section: Section, profile: str) -> Iterator[str]:
+    """A table for each perturbed split."""
+    for name, lines in robustness.of(section, profile):
+        yield escape(robustness.about(name))
+        yield _group_table(section, lines)
+
+
+def _few_shot(section: Section, profile: str) -> Iterator[str]:
+    """A table for each group: a row an entry and way of drawing, a column a number of sentences."""
+    found = shots.curves(_of(section, profile))
+    numbers = shots.numbers(found)
+    yield from [escape(shots.ABOUT)] if found else []
+    for group in shots.groups(section) if found else ():
+        yield f"{escape(shots.heading(group))}:"
+        names = [*_NAMES, "Sampling"]
+        rows = [
+            [*_names(curve.line, ()), curve.sampling, *(curve.cell(section, group, k) for k in numbers)]
+            for curve in found
+        ]
+        yield _grid([*names, *(f"k = {k:,}" for k in numbers)], rows, len(names))
+
+
 _NAMES = ("Entry", "Encoder")
 
 
@@ -119,12 +147,12 @@ def _names(line: Line, shown: Iterable[Row | Mean]) -> list[str]:
     return [escape(legend.label(line, shown)), escape(line.encoder)]
 
 
-def _language_blocks(section: Section, catalogue: Catalogue, profile: str) -> Iterator[str]:
+def _language_blocks(section: Section, catalogue: Catalogue, lines: Sequence[Line]) -> Iterator[str]:
     """For each data set and protocol: heading, table, and why cells are empty."""
     for dataset in datasets(section.corpora):
         corpora = [corpus for corpus in section.corpora if corpus.partition(":")[0] == dataset]
         for protocol in section.protocols:
-            having = [line for line in _of(section, profile) if any(_rows(line, corpora, protocol))]
+            having = [line for line in lines if any(_rows(line, corpora, protocol))]
             if having:
                 heading = escape(legend.title(catalogue, dataset))
                 yield f"#### {heading}, {_protocol(section, protocol)}"
@@ -139,13 +167,13 @@ def _protocol(section: Section, protocol: str) -> str:
 
 def _language_table(lines: Sequence[Line], corpora: Sequence[str], protocol: str, catalogue: Catalogue) -> str:
     languages = [escape(legend.language_name(catalogue, corpus)) for corpus in corpora]
-    rows = [_language_row(line, _rows(line, corpora, protocol)) for line in lines]
+    rows = [_language_row(line, corpora, protocol) for line in lines]
     return _grid([*_NAMES, "Seeds", *languages], rows, len(_NAMES))
 
 
-def _language_row(line: Line, rows: Sequence[Row | None]) -> list[str]:
-    scores = [mean_text(row.f1) if row else NONE for row in rows]
-    return [*_names(line, filter(None, rows)), str(line.n_seeds or NONE), *scores]
+def _language_row(line: Line, corpora: Sequence[str], protocol: str) -> list[str]:
+    scores = [legend.language_cell(line, corpus, protocol) for corpus in corpora]
+    return [*_names(line, filter(None, _rows(line, corpora, protocol))), str(line.n_seeds or NONE), *scores]
 
 
 def _rows(line: Line, corpora: Iterable[str], protocol: str) -> list[Row | None]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xner_bench.leaderboard import robustness
+from xner_bench.leaderboard.legend import metric
 from xner_bench.leaderboard.scores import percent
+from xner_bench.protocol import FEW_SHOT, shots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,19 +33,24 @@ class Column(NamedTuple):
 ENTRY = (
     Column("suite", "string", "the published set-up that the entry was run in"),
     Column("entry", "string", "label, unique within suite and published"),
-    Column("entry_id", "string", "of all settings but the seed; null for published rows"),
+    Column("entry_id", "string", "of all settings but the seed (of each: and language); null for published rows"),
     Column("method", "string", "name of the method"),
     Column("options", "string", "the method's options, JSON"),
     Column("encoder", "string", "pretrained encoder"),
     Column("training", "string", "settings of the training loop, JSON; of published rows the learning rate"),
     Column("departures", "string", "settings other than the suite's"),
-    Column("source", "string", "data set and language that was trained on"),
+    Column("source", "string", "what was trained on: a language, several joined by +; each: every one on itself"),
 )
 SCORE = (
-    Column("protocol", "string", "last, source-dev or oracle: which checkpoint answered"),
+    Column("protocol", "string", "answered by: last, source-dev, average, oracle, few-shot"),
+    Column("sampling", "string", "few-shot: how sentences of the target were drawn; null for all others"),
+    Column("k", "int64", "few-shot: how many; null for all others, of which the one with role true is that of k = 0"),
+    Column("split", "string", "test, or with other entities: test-in-language, test-in-script, test-in-family"),
     Column("role", "string", "what papers on this suite call the protocol: true, oracle, or empty"),
     Column("profile", "string", "what was counted and how; numbers of two profiles are not comparable"),
+    Column("metric", "string", "what f1_mean is: f1, or the accuracy of tags where the profile counts those"),
     Column("f1_mean", "double", "micro F1 in percent, mean over seeds; null unless every seed has a score"),
+    Column("change", "double", "of f1_mean on a perturbed split, in percent of f1_mean on test; null for test"),
     Column("f1_std", "double", "sample standard deviation over seeds, null for one; published: as printed"),
 )
 CORPUS = (
@@ -56,10 +64,10 @@ COUNTS = (
     Column("precision", "double", "micro precision in percent, from tp and fp: pooled over seeds"),
     Column("recall", "double", "micro recall in percent, from tp and fn: pooled over seeds"),
     Column("macro_f1", "double", "mean F1 of the types in percent, mean over seeds; null unless all have one"),
-    Column("tp", "int64", "entities found, sum over seeds"),
-    Column("fp", "int64", "entities invented, sum over seeds"),
-    Column("fn", "int64", "entities missed, sum over seeds"),
-    Column("support", "int64", "entities in the gold, sum over seeds"),
+    Column("tp", "int64", "entities found (or tags that are right), sum over seeds"),
+    Column("fp", "int64", "entities invented (or tags that are wrong), sum over seeds"),
+    Column("fn", "int64", "entities missed (or tags that are wrong), sum over seeds"),
+    Column("support", "int64", "entities in the gold (or words), sum over seeds"),
 )
 ORIGIN = (
     Column("n_seeds", "int64", "runs, or seeds of the paper"),
@@ -83,9 +91,13 @@ MEANS = (*ENTRY, *GROUP, *SCORE, *ORIGIN)
 
 
 def per_language(sections: Sequence[Section], catalogue: Catalogue) -> pa.Table:
-    """One row per entry, corpus, protocol and profile."""
+    """One row per entry, split, corpus, protocol and profile."""
     rows = [
-        _entry(section, line) | _corpus(catalogue, corpus) | _score(section, line, protocol, row) | _counts(row)
+        _entry(section, line)
+        | _corpus(catalogue, corpus)
+        | _score(section, line, protocol, row)
+        | _counts(row)
+        | {"change": robustness.row_change(line, (corpus, protocol))}
         for section, line in _lines(sections)
         for (corpus, protocol), row in line.rows.items()
     ]
@@ -93,9 +105,12 @@ def per_language(sections: Sequence[Section], catalogue: Catalogue) -> pa.Table:
 
 
 def means(sections: Sequence[Section]) -> pa.Table:
-    """One row per entry, group, protocol and profile."""
+    """One row per entry, split, group, protocol and profile."""
     rows = [
-        _entry(section, line) | _group(section, name, mean) | _score(section, line, protocol, mean)
+        _entry(section, line)
+        | _group(section, name, mean)
+        | _score(section, line, protocol, mean)
+        | {"change": robustness.mean_change(line, (name, protocol))}
         for section, line in _lines(sections)
         for (name, protocol), mean in line.means.items()
     ]
@@ -113,7 +128,7 @@ def parquet(table: pa.Table) -> bytes:
 
 
 def _lines(sections: Iterable[Section]) -> Iterator[tuple[Section, Line]]:
-    return ((section, line) for section in sections for line in section.lines)
+    return ((section, line) for section in sections for line in (*section.lines, *section.perturbed))
 
 
 def _entry(section: Section, line: Line) -> dict[str, Any]:
@@ -146,10 +161,15 @@ def _language(catalogue: Catalogue, corpus: str) -> Language | None:
 
 def _score(section: Section, line: Line, protocol: str, score: Row | Mean) -> dict[str, Any]:
     f1 = score.f1
+    sampling, k = shots(protocol) or (None, None)
     return {
-        "protocol": protocol,
+        "protocol": FEW_SHOT if sampling else protocol,
+        "sampling": sampling,
+        "k": k,
+        "split": line.split,
         "role": section.role(protocol),
         "profile": line.profile,
+        "metric": metric(line.profile).lower(),
         "f1_mean": f1.mean if f1 else None,
         "f1_std": f1.std if f1 else None,
         "n_seeds": line.n_seeds if f1 is None else f1.n,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xner_bench import catalogue as catalogues
 from xner_bench.identity import identity
+from xner_bench.measure import TAG, kinds
 from xner_bench.results import SCORES, CorpusRecord, EncoderRecord, Missing, Run, Store
 from xner_bench.settings import RunSettings, Training, digest
 
@@ -74,12 +75,13 @@ class Bench:
         missing: tuple[tuple[str, str], ...] = (),
         training: Mapping[str, Any] | None = None,
         data: str = "1",
+        began: str = "",
         **changes: Any,
     ) -> Run:
         """Store a run of a suite, with changes to its settings.
 
-        `scores`: corpus, or (corpus, protocol) -> counts of PER, of LOC one entity is found; a corpus that is
-        not named gets (8, 2, 2), None has no scores.
+        `scores`: corpus, or (corpus, protocol) -> counts of PER (or of tags), of LOC one entity is found; a corpus that
+        is not named gets (8, 2, 2), None has no scores.
         """
         settings = self.settings(method, seed=seed, training=training or {}, **changes)
         name = settings.encoder.rsplit("/")[-1]
@@ -96,7 +98,7 @@ class Bench:
             encoder=encoder,
             data=read,
             missing=tuple(Missing(corpus=c, split=s, reason=f"not in /secret/{c}") for c, s in missing),
-            provenance={},
+            provenance={"started": began} if began else {},
         )
         self.store.save_run(run)
         if state == "done":
@@ -140,8 +142,8 @@ def _rows(run: Run, scores: Mapping[Any, Counts | None]) -> Iterator[tuple[objec
             counts = scores.get((corpus, protocol), scores.get(corpus, (8, 2, 2)))
             for profile in run.settings.profiles if counts is not None else ():
                 other = (0, 0, 0) if counts == (0, 0, 0) else (1, 0, 0)
-                for kind in run.settings.types:
-                    tp, fp, fn = counts if kind == "PER" else other
+                for kind in kinds(profile, run.settings.types):
+                    tp, fp, fn = counts if kind in ("PER", TAG) else other
                     place = (*corpus.split(":"), "test", protocol, 3, profile, kind)
                     yield (*place, tp, fp, fn, tp + fn, 9, 0, 0)
                 yield (*corpus.split(":"), "dev", protocol, 3, profile, "PER", 5, 5, 5, 10, 9, 0, 0)

@@ -62,7 +62,8 @@ class Filled(Bench):
 
 def record(settings: RunSettings, state: str, told: dict[str, Any]) -> Run:
     """A record with its own ids."""
-    parts = [(settings.source, "train"), *((name, split) for split in ("dev", "test") for name in settings.corpora)]
+    parts = [(name, "train") for name in settings.sources]
+    parts += [(name, split) for split in ("dev", "test") for name in settings.corpora]
     data = tuple(_datum(corpus, split) for corpus, split in parts)
     encoder = EncoderRecord(name=settings.encoder, revision=None, fingerprint="e" * 64, parameters=7)
     prints = {f"{one.corpus} {one.split}": one.fingerprint for one in data}

@@ -103,6 +103,21 @@ def test_the_last_two_states_are_kept(tmp_path: Path) -> None:
     assert list(checkpoints.states()) == [4, 3]
 
 
+def test_the_means_of_the_last_two_epochs_are_kept(tagger: Tagger, tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    for epoch in (1, 2, 3, 4):
+        scramble(tagger)
+        checkpoints.save(tagger, epoch)
+        checkpoints.save_mean(epoch)
+        checkpoints.save_state(epoch, state(epoch))
+        checkpoints.keep_only({epoch})
+    names = {"epoch-4", "mean-3", "mean-4", "state-3", "state-4"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert checkpoints.mean(4).epoch == 0
+    assert set(checkpoints.kept) == {4}, "methods get the weights of epochs alone"
+    assert Checkpoints(tmp_path).mean(1).path.parent.name == "epoch-1", "of one epoch there is no mean but itself"
+
+
 def damage(path: Path, how: str) -> None:
     """What disks and crashes do to a file."""
     data = bytearray(path.read_bytes())
@@ -141,6 +156,22 @@ def test_damaged_weights_of_an_earlier_process_are_never_taken(
     assert not later.kept
     later.expect({2})
     assert set(later.kept) == {2}
+
+
+@pytest.mark.parametrize("how", ["missing", "cut", "empty", "flipped"])
+@pytest.mark.parametrize("name", ["tagger.safetensors", "complete.json"])
+def test_a_damaged_mean_of_an_earlier_process_is_never_taken(
+    tagger: Tagger, tmp_path: Path, name: str, how: str
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    for epoch in (1, 2):
+        checkpoints.save(tagger, epoch)
+        checkpoints.save_mean(epoch)
+    checkpoints.expect_mean(2)
+    damage(tmp_path / "mean-2" / name, how)
+    with pytest.raises(ValueError, match=r"mean-2: .* is (missing|damaged)"):
+        checkpoints.expect_mean(2)
+    checkpoints.expect_mean(1)
 
 
 def test_a_state_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

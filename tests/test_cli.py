@@ -119,6 +119,7 @@ def test_several_methods_have_a_heading_each() -> None:
 def test_methods_are_listed_with_origin_and_options() -> None:
     shown = call("methods").out
     assert "slicer  (built in)" in shown
+    assert "--constrained / --no-constrained  [default: False]" in shown
     assert "    SLICER: cross-entropy on every slice" in shown
     assert "    --h INT  [default: 8]  width of a slice" in shown
     assert "    --classifier trained|frozen  [default: trained]" in shown

@@ -220,7 +220,7 @@ def test_a_file_that_is_wrong_is_told_by_its_line(tmp_path: Path, text: str, par
 
 
 def test_a_grid_that_a_suite_has_not(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match=r"suite quick is called 'paper'.*slicer-en and slicer-ru have"):
+    with pytest.raises(UnknownName, match=r"suite quick is called 'paper'.*one of that name: .*slicer-en, slicer-ru"):
         gridfile.find(KNOWN, "paper")
     with pytest.raises(UnknownName, match="'papr'; did you mean 'paper'"):
         gridfile.find(KNOWN, "papr", "slicer-en")

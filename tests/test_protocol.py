@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xner_bench.protocol import PROTOCOLS, answers, best_epoch, select, targets_of, wanted
+from xner_bench.protocol import MEAN, PROTOCOLS, answers, best_epoch, select, targets_of, wanted
 
 SOURCE = "wikiann:en"
 NAMES = (SOURCE, "wikiann:sw", "wikiann:am", "masakhaner:hau")
@@ -25,13 +25,22 @@ def test_each_protocol_by_its_rule() -> None:
     assert found == {
         "last": {SOURCE: 3, "wikiann:sw": 3, "wikiann:am": 3},
         "source-dev": {SOURCE: 2, "wikiann:sw": 2, "wikiann:am": 2},
+        "average": dict.fromkeys((SOURCE, "wikiann:sw", "wikiann:am"), MEAN),
         "oracle": {SOURCE: 2, "wikiann:sw": 1, "wikiann:am": 2},
     }
-    assert wanted(found) == {1, 2, 3}
+    assert wanted(found) == {MEAN, 1, 2, 3}
     assert targets_of(found, 1) == ["wikiann:sw"]
-    assert targets_of(found, 2) == [SOURCE, "wikiann:sw", "wikiann:am"]
+    for every in (2, MEAN):
+        assert targets_of(found, every) == [SOURCE, "wikiann:sw", "wikiann:am"]
     assert answers(found, SOURCE, 2) == ["source-dev", "oracle"]
     assert answers(found, "wikiann:sw", 3) == ["last"]
+    assert answers(found, "wikiann:sw", MEAN) == ["average"]
+
+
+def test_the_mean_of_one_epoch_is_that_epoch() -> None:
+    found = select({1: {}}, SOURCE, (SOURCE,))
+    assert found["average"] == {SOURCE: 1}
+    assert answers(found, SOURCE, 1) == ["last", "average"]
 
 
 def test_the_earlier_of_two_equal_epochs_wins_whatever_their_order() -> None:
@@ -46,10 +55,15 @@ def test_a_score_of_nothing_is_a_score_and_an_undefined_one_is_none() -> None:
 
 def test_a_target_without_dev_has_no_oracle_but_the_others_answer() -> None:
     found = select({1: {SOURCE: 0.5}, 2: {SOURCE: 0.4}}, SOURCE, ("wikiann:sw",))
-    assert found == {"last": {"wikiann:sw": 2}, "source-dev": {"wikiann:sw": 1}, "oracle": {}}
+    assert found == {
+        "last": {"wikiann:sw": 2},
+        "source-dev": {"wikiann:sw": 1},
+        "average": {"wikiann:sw": MEAN},
+        "oracle": {},
+    }
 
 
-def test_without_the_sources_dev_only_last_and_oracle_answer() -> None:
+def test_without_the_sources_dev_all_others_answer() -> None:
     found = select({1: {"wikiann:sw": 0.5}, 2: {"wikiann:sw": None}}, SOURCE, ("wikiann:sw", "wikiann:am"))
     assert found["source-dev"] == {}
     assert found["oracle"] == {"wikiann:sw": 1}
@@ -61,6 +75,7 @@ def test_selection_keeps_its_rules(dev: dict[int, dict[str, float | None]], aske
     found = select(dev, SOURCE, asked)
     assert tuple(found) == PROTOCOLS
     assert found["last"] == {target: max(dev) for target in asked}
+    assert found["average"] == dict.fromkeys(asked, MEAN if len(dev) > 1 else max(dev))
     for target in asked:
         for protocol, corpus in (("source-dev", SOURCE), ("oracle", target)):
             scores = {epoch: s for epoch, by in dev.items() if (s := by.get(corpus)) is not None}
@@ -75,7 +90,7 @@ def test_selection_keeps_its_rules(dev: dict[int, dict[str, float | None]], aske
 @given(dev_scores, targets)
 def test_what_is_wanted_is_what_answers(dev: dict[int, dict[str, float | None]], asked: list[str]) -> None:
     found = select(dev, SOURCE, asked)
-    assert wanted(found) <= set(dev)
+    assert wanted(found) <= {MEAN, *dev}
     for protocol in PROTOCOLS:  # every answer is given once, by the checkpoint that was chosen
         for target in asked:
             epochs = [epoch for epoch in wanted(found) if protocol in answers(found, target, epoch)]
@@ -96,4 +111,4 @@ def test_a_checkpoint_that_was_dropped_is_never_wanted_later(
     for epoch in sorted(dev):
         so_far[epoch] = dev[epoch]
         kept = (kept | {epoch}) & wanted(select(so_far, SOURCE, asked))
-    assert kept == wanted(select(dev, SOURCE, asked))
+    assert kept == wanted(select(dev, SOURCE, asked)) - {MEAN}

@@ -293,7 +293,7 @@ def test_predictions_score_again_to_the_same_counts(small: Small, finished: Path
     for row in rows(finished, "predictions"):
         predicted[row["language"], row["checkpoint"]].add((row["sentence"], row["start"], row["end"], row["type"]))
     scores = rows(finished, "scores")
-    assert len(scores) == 3 * 3 * 2, "languages, protocols, types"
+    assert len(scores) == 3 * 4 * 2, "languages, protocols, types"
     assert sum(row["tp"] for row in scores) > 0, "the small world can be learnt"
     for row in scores:
         true = {one for one in gold(small, row["language"]) if one[3] == row["type"]}
@@ -373,8 +373,8 @@ def test_going_on_without_what_is_missing_is_recorded(own: Small, tmp_path: Path
     assert all("data root" in one.reason or "no " in one.reason for one in done.missing)
     assert done.settings.targets == ("villages:en", "villages:sw")
     assert {(row["language"], row["protocol"]) for row in rows(folder, "scores")} == {
-        *(("en", protocol) for protocol in ("last", "source-dev", "oracle")),
-        *(("sw", protocol) for protocol in ("last", "source-dev")),  # no dev split, no oracle
+        *(("en", protocol) for protocol in ("last", "source-dev", "average", "oracle")),
+        *(("sw", protocol) for protocol in ("last", "source-dev", "average")),  # no dev split, no oracle
     }
     assert not {one.corpus for one in done.data} & {"villages:no"}, (
         "the dev split of a target that is not tested is not used"

@@ -243,7 +243,7 @@ def test_trials_that_were_not_begun_are_not_said_to_be_done(
     """Time for one trial and the beginning of the other; then another search has made what is left."""
     line = [word for word in argv(world, tmp_path, "--trials", 3, *FEW, "--lr", "1e-2") if word != "--quiet"]
     assert call(*line, "--trials", 1).status == 0
-    ended = call(*line, "--timeout", "0.001")
+    ended = call(*line, "--timeout", "0.000000001")
     assert ended.status == 0
     said = "study s: 3 trials, of which there are 1 (1 complete); h from 1, 2, 4, 8, 16, 32"
     assert ended.err.splitlines() == [said, "time is up after 1 of 3 trials; the same command goes on"]
@@ -286,7 +286,7 @@ def test_a_search_that_was_ended_is_interrupted_and_says_how_to_go_on(
     said = call(*look).out
     assert f"s, to go on: {shlex.join(['xner-bench', *line])}\n" in said
     assert "to go on with" not in said  # the run is the study's
-    again = call(*line, "--timeout", "0.001")
+    again = call(*line, "--timeout", "0.000000001")
     assert "of which there are 1 (1 interrupted)" in again.err
 
 

@@ -446,6 +446,7 @@ def _changed(run: Run, path: tuple[Any, ...], value: Any) -> dict[str, Any]:
 
 def _other(path: tuple[Any, ...], value: Any) -> Any:
     fixed = {"precision": "bf16", "subword_labels": "all", "profiles": "word-lenient", "max_length": 64, "warmup": 0.5}
+    fixed |= {"sampling": "longest"}
     for key in path:
         if key in fixed:
             return fixed[key]

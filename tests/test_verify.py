@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from stores import HOLDER, Filled
 
-from xner_bench import identity, repair, survey, verify, whole
+from xner_bench import identity, protocol, repair, survey, verify, whole
 from xner_bench.cli.results import results
 from xner_bench.errors import XnerError
 from xner_bench.results import HISTORY, PREDICTIONS, SCORES, Run, read_run
@@ -142,7 +142,7 @@ def test_a_table_of_other_columns_is_found(bench: Filled, run: Run) -> None:
         ("scores", lambda rows: rows[0].update(fn=None), "is no count"),
         ("scores", lambda rows: rows.append(rows[0]), "stands twice"),
         ("scores", lambda rows: rows.pop(0), "no counts of"),
-        ("scores", lambda rows: rows[0].update(protocol="average"), "were not to be"),
+        ("scores", lambda rows: rows[0].update(protocol="mean"), "were not to be"),
         ("scores", lambda rows: rows[0].update(checkpoint=99), "no counts of"),
         ("scores", lambda rows: rows[0].update(sentences=8), "8 sentences"),
         ("scores", lambda rows: rows[0].update(fn=rows[0]["fn"] + 1, support=rows[0]["support"] + 1), "the gold of"),
@@ -179,6 +179,41 @@ def test_a_checkpoint_that_the_dev_scores_do_not_choose_is_found(bench: Filled, 
     record["dev"] = {epoch: {name: 1 - f1 for name, f1 in found.items()} for epoch, found in record["dev"].items()}
     path.write_text(json.dumps(record))
     assert ("contradiction", "selection.json") in found(bench)
+
+
+def without_average(bench: Filled, run: Run) -> None:
+    """Its files as a version without that protocol wrote them."""
+    path = path_of(bench, run, "selection.json")
+    record = json.loads(path.read_bytes())
+    del record["selection"]["average"]
+    path.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    for name in ("scores", "predictions"):
+        change(path_of(bench, run, f"{name}.parquet"), lambda rows: _drop(rows, checkpoint=protocol.MEAN), name)
+
+
+def _drop(rows: list[dict[str, Any]], **said: Any) -> None:
+    rows[:] = [row for row in rows if any(row[name] != value for name, value in said.items())]
+
+
+def test_a_run_of_a_version_without_average_is_sound(bench: Filled, run: Run) -> None:
+    without_average(bench, run)
+    assert found(bench) == []
+    path = path_of(bench, run, "selection.json")
+    whole_one = path.read_bytes()
+    path.unlink()
+    assert call(bench, "--repair")[0] == 0
+    assert path.read_bytes() == whole_one
+
+
+def test_average_is_in_all_files_or_in_none(bench: Filled, run: Run) -> None:
+    change(path_of(bench, run, "scores.parquet"), lambda rows: _drop(rows, protocol="average"), "scores")
+    assert ("contradiction", "scores.parquet") in found(bench)
+    other = bench.complete(seed=1)
+    path = path_of(bench, other, "selection.json")
+    record = json.loads(path.read_bytes())
+    del record["selection"]["average"]
+    path.write_text(json.dumps(record))
+    assert [one.path.parent.name for one in verify.check(bench.store)].count(other.run_id) == 1
 
 
 def changed(bench: Filled, run: Run) -> None:

@@ -26,7 +26,7 @@ COMMANDS = {
     ),
     "datasets": ("xner_bench.cli.catalogue:datasets", "List the data sets, or print one card."),
     "suites": ("xner_bench.cli.catalogue:suites", "List the suites (published set-ups), or print one."),
-    "data": ("xner_bench.cli.data:data", "Check the data that is here, or fetch it from the hub."),
+    "data": ("xner_bench.cli.data:data", "Check the data that is here, fetch it from the hub, or perturb it."),
     "leaderboard": (
         "xner_bench.cli.leaderboard:leaderboard",
         "Build or show the leaderboard of the results.",

@@ -60,7 +60,7 @@ def _flags(run: Run, known: Catalogue) -> Iterator[str]:
     yield from ("--method", run.settings.method)
     yield from _given(run.settings.options, registry.defaults(run.settings.method))
     yield from same(run.settings, known, left_out={item.corpus for item in run.missing})
-    if run.missing:
+    if run.missing or any(one.k != run.settings.few_shot for one in run.few_shot):
         yield "--allow-missing"
     if run.checkpoint_kept:
         yield "--keep-checkpoint"
@@ -84,6 +84,10 @@ def same(
     for profile in settings.profiles:
         if suite is None or profile not in suite.profiles:
             yield from ("--profile", profile)
+    if settings.perturb:
+        yield from ("--perturb", ",".join(settings.perturb))
+    if settings.few_shot:
+        yield from ("--few-shot", ",".join(map(str, settings.few_shot)), "--sampling", ",".join(settings.sampling))
     if not settings.zero_shot:
         yield from ("--chosen-on", ",".join(settings.chosen_on))
 

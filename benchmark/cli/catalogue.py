@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -12,11 +13,13 @@ import click
 from xner_bench import catalogue
 from xner_bench.catalogue import SPLITS, Card, Catalogue, Suite
 from xner_bench.leaderboard.cells import setting
-from xner_bench.leaderboard.published import published
+from xner_bench.leaderboard.published import TEST, published
+from xner_bench.sources import brief, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rich.console import JustifyMethod
     from rich.table import Table
 
 catalogue_option = click.option(
@@ -93,15 +96,22 @@ def _sources(card: Card) -> Iterable[tuple[str, str]]:
 
 
 def _suites(found: Catalogue) -> Table:
-    table = _table("name", "title", "encoder", "source", "targets", right=("targets",))
+    table = _table("name", "title", "encoder", "source", "targets", "paper", right=("targets",))
     for suite in found.suites.values():
-        table.add_row(suite.name, suite.title, suite.encoder, suite.source, str(len(suite.targets)))
+        encoder, source, targets = suite.encoder.rpartition("/")[2], brief(suite.source), str(len(suite.targets))
+        table.add_row(suite.name, suite.title, encoder, source, targets, _paper(suite))
     return table
+
+
+def _paper(suite: Suite) -> str:
+    """Its paper, by the reference's first link: `2022.emnlp-main.740` of the ACL Anthology, or `arXiv:2205.08497`."""
+    found = re.search(r"https://([^\s)]+)", suite.reference)
+    return found[1].replace("arxiv.org/abs/", "arXiv:").removeprefix("aclanthology.org/") if found else "-"
 
 
 def _suite(found: Catalogue, suite: Suite, more: str) -> None:
     _facts([("name", suite.name), ("title", suite.title), ("about", suite.about), ("notice", suite.notice)])
-    _facts([("reference", suite.reference), ("encoder", _encoder(suite)), ("source", suite.source)])
+    _facts([("reference", suite.reference), ("encoder", _encoder(suite)), ("source", " ".join(parts(suite.source)))])
     _facts([("types", " ".join(suite.types)), ("harmonized", _harmonized(found, suite))])
     _facts([("TRUE", suite.true_protocol), ("ORACLE", "oracle: best checkpoint on the target's dev split")])
     _facts([("profiles", " ".join(suite.profiles)), ("published", _published(suite))])
@@ -115,21 +125,27 @@ def _suite(found: Catalogue, suite: Suite, more: str) -> None:
         table.add_row(key, language.name, language.script, language.family, *counts)
     click.echo(f"\n{len(suite.targets)} targets, sentences by split")
     _show(table)
-    click.echo(f"\nRun it: xner-bench run --suite {suite.name} --method slicer --h 8{more}")
+    click.echo(f"\nRun it: xner-bench run --suite {suite.name} --method {_example(suite)}{more}")
 
 
 def _encoder(suite: Suite) -> str:
     return f"{suite.encoder} @ {suite.encoder_revision}" if suite.encoder_revision else suite.encoder
 
 
+def _example(suite: Suite) -> str:
+    """The last method of its first grid: what the suite is about."""
+    methods = next(iter(suite.grids.values()), {}).get("method", "standard")
+    return str(methods[-1] if isinstance(methods, list) else methods)
+
+
 def _published(suite: Suite) -> str:
-    rows = published(suite.name)
-    entries = len({row.entry for row in rows})
+    rows = [row for row in published(suite.name) if row.split == TEST]
+    entries = len({(row.entry, row.encoder) for row in rows})
     return f"{entries} entries, {len(rows)} scores; the leaderboard shows them beside yours" if rows else ""
 
 
 def _harmonized(found: Catalogue, suite: Suite) -> str:
-    names = dict.fromkeys(key.partition(":")[0] for key in (suite.source, *suite.targets))
+    names = dict.fromkeys(key.partition(":")[0] for key in (*suite.sources, *suite.targets))
     mappings = {name: suite.harmonization(found.card(name)) for name in names}
     return "; ".join(f"{name}: {_mapping(mapping)}" for name, mapping in mappings.items() if mapping)
 
@@ -158,8 +174,9 @@ def _table(*columns: str, right: Sequence[str] = ()) -> Table:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for at, column in enumerate(columns):
+        justify: JustifyMethod = "right" if column in right else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=at == 0)
     return table
 
 

@@ -21,7 +21,8 @@ from xner_bench.cli.again import behind, places
 from xner_bench.cli.options import EMPTY, Place, Several, Text, options_of
 from xner_bench.errors import XnerError
 from xner_bench.fields import flag
-from xner_bench.settings import Execution, Profile, Training
+from xner_bench.settings import Execution, Perturbation, Profile, Training
+from xner_bench.sources import JOIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -90,7 +91,7 @@ def method_flag(required: bool) -> Flag:
         type=Several(Text()),
         required=required,
         metavar="NAME,...",
-        help="How to fine-tune; `xner-bench methods` lists them.",
+        help="How to fine-tune; `xner-bench methods` lists them. crf+prune is both at once.",
     )
 
 
@@ -114,7 +115,10 @@ SETTINGS: tuple[Flag, ...] = (
         "--source",
         type=Several(Text()),
         metavar="LANG,...",
-        help="Language to train on, as in wikiann:en.  [default: the suite's]",
+        multiple=True,
+        callback=lambda ctx, param, given: tuple(dict.fromkeys(JOIN.join(one) for one in given)) or None,
+        help="Language to train on, as in wikiann:en, or several at once: wikiann:de,wikiann:en; `each`: every target "
+        "on itself, a run for each.  Given several times, as many runs.  [default: the suite's]",
     ),
     click.option(
         "--targets",
@@ -138,6 +142,13 @@ SETTINGS: tuple[Flag, ...] = (
         type=Several(click.Choice(get_args(Profile))),
         callback=lambda ctx, param, given: tuple(dict.fromkeys(one for each in given for one in each)),
         help="Score in these ways too; may be given several times.",
+    ),
+    click.option(
+        "--perturb",
+        multiple=True,
+        type=Several(click.Choice(get_args(Perturbation))),
+        callback=lambda ctx, param, given: tuple(dict.fromkeys(one for each in given for one in each)),
+        help="Score test splits with other entities too, drawn from the same language, script or family.",
     ),
 )
 # Where and how runs are carried out: fields of `Execution`, see `execution`.

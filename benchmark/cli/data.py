@@ -1,4 +1,4 @@
-"""`xner-bench data`: look at the sentences that can be reached, and fetch those of the hub."""
+"""`xner-bench data`: look at the sentences that can be reached, and fetch those of the hub; see also `perturb`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from xner_bench import catalogue
 from xner_bench.catalogue import SPLITS
 from xner_bench.cli.catalogue import catalogue_option
+from xner_bench.cli.perturb import perturb
 from xner_bench.errors import XnerError
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ class Place(NamedTuple):
 
 @click.group()
 def data() -> None:
-    """Check the sentences that can be reached, or fetch them from the hub."""
+    """Check the sentences that can be reached, fetch them from the hub, or write them with other entities."""
+
+
+data.add_command(perturb)
 
 
 @data.command()
@@ -73,7 +77,7 @@ def check(
 
 @data.command()
 @click.argument("names", metavar="[DATASET[:LANGUAGE]]...", nargs=-1)
-@click.option("--suite", metavar="NAME", help="Fetch the source and all targets of a suite.")
+@click.option("--suite", metavar="NAME", help="Fetch the sources and all targets of a suite.")
 @catalogue_option
 @click.pass_context
 def fetch(context: click.Context, names: tuple[str, ...], suite: str | None, folders: tuple[Path, ...]) -> None:
@@ -86,7 +90,7 @@ def fetch(context: click.Context, names: tuple[str, ...], suite: str | None, fol
     known = catalogue.load(folders)
     if suite:
         chosen = known.suite(suite)
-        names = (*names, chosen.source, *chosen.targets)
+        names = (*names, *chosen.sources, *chosen.targets)
     places = [place for place in _selected(known, names) if place.card.hub]
     if not places:
         raise XnerError("nothing to fetch: no hub repository in these cards; `xner-bench datasets` lists them")

@@ -14,9 +14,10 @@ from xner_bench.cli import command
 from xner_bench.cli.command import METHOD, TRAINING
 from xner_bench.cli.options import Place, Several, Text
 from xner_bench.grid import Grid
+from xner_bench.sources import EACH, trained
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from xner_bench.catalogue import Catalogue
     from xner_bench.drive import Planned
@@ -64,7 +65,7 @@ def asked(ctx: click.Context, given: Mapping[str, Any]) -> Grid:
 
     names = ("suite", "method", "encoder", "encoder_revision", "source", "targets", "seed")
     flags = {name: given[name] for name in names if given[name] is not None}
-    flags |= {name: given[name] for name in ("profiles", "chosen_on") if given[name]}
+    flags |= {name: given[name] for name in ("profiles", "perturb", "few_shot", "sampling", "chosen_on") if given[name]}
     made = Grid(**flags, options=ctx.meta.get(METHOD, {}), training=ctx.meta.get(TRAINING, {}))
     return grid.changed(ctx.meta[BASE], made)
 
@@ -219,11 +220,11 @@ def ended(outcomes: Sequence[Outcome]) -> str:
 
 @dataclass
 class Seeds:
-    """What the runs of one entry scored, those that are done."""
+    """What the runs of one entry scored, those that are done, by seed."""
 
     label: str
-    planned: int = 0
-    scored: list[Mapping[Cell, Scored]] = field(default_factory=list)
+    planned: set[int] = field(default_factory=set)
+    scored: dict[int, dict[Cell, Scored]] = field(default_factory=dict)
 
 
 def show_entries(planned: Sequence[Planned], store: Store, known: Catalogue) -> None:
@@ -236,49 +237,66 @@ def show_entries(planned: Sequence[Planned], store: Store, known: Catalogue) -> 
     from xner_bench.cli.tables import Column, put, put_text
     from xner_bench.leaderboard.board import not_zero_shot
     from xner_bench.leaderboard.groups import groups
-    from xner_bench.leaderboard.legend import profile_text, title
+    from xner_bench.leaderboard.legend import metric, profile_text, title, true_text
     from xner_bench.leaderboard.scores import ORACLE
 
     console = Console()
-    for (suite, source, _, _), some in _alike(planned).items():
+    for (suite, source, _, _), some in _alike(planned, known).items():
+        every = known.suite(suite).targets  # a mean over some of them is none
         true, profile = some[0].settings.true_protocol, some[0].settings.profiles[0]
         why = not_zero_shot(some[0].settings, true)
-        protocol, about = (ORACLE, f"ORACLE; {why}") if why else (true, f"TRUE zero-shot ({true})")
-        entries = _entries(some, store)
-        put_text(console, f"Suite {suite}, source {source}", "bold")
-        put_text(console, f"F1 in percent, {about}, {profile_text(profile)}")
-        columns = [Column("seeds", [f"{len(entry.scored)} of {entry.planned}" for entry in entries])]
-        every = known.suite(suite).targets  # a mean over some of them is none
+        protocol, about = (ORACLE, f"ORACLE; {why}") if why else (true, f"{true_text(source, every)} ({true})")
+        entries = _entries(_labels(some, source), store)
+        put_text(console, f"Suite {suite}, {trained(source, lambda dataset: title(known, dataset))}", "bold")
+        put_text(console, f"{metric(profile)} in percent, {about}, {profile_text(profile)}")
+        columns = [Column("seeds", [f"{len(entry.scored)} of {len(entry.planned)}" for entry in entries])]
         for group in groups(every, source, lambda dataset: title(known, dataset)):
             heading = group.name.replace(" with", "\nwith")
-            columns.append(Column(heading, [_mean(entry.scored, group, protocol, profile) for entry in entries]))
+            cells = [_mean(entry.scored.values(), group, protocol, profile) for entry in entries]
+            columns.append(Column(heading, cells))
         put(console, [Column("Entry", [entry.label for entry in entries])], columns)
         console.print()
 
 
-def _alike(planned: Sequence[Planned]) -> dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], list[Planned]]:
-    """Runs that have the same columns, each once."""
+def _alike(
+    planned: Sequence[Planned], known: Catalogue
+) -> dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], list[Planned]]:
+    """Runs that have the same columns, each once: the same source or `each`, and the same targets."""
+    from xner_bench.leaderboard.gather import trained_on
+
     found: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], list[Planned]] = {}
     for one in {one.run_id: one for one in planned}.values():
         said = one.settings
-        found.setdefault((said.suite, said.source, said.targets, said.chosen_on), []).append(one)
+        source = trained_on(said, known.suite(said.suite))
+        found.setdefault((said.suite, source, () if source == EACH else said.targets, said.chosen_on), []).append(one)
     return found
 
 
-def _entries(planned: Sequence[Planned], store: Store) -> list[Seeds]:
+def _labels(planned: Sequence[Planned], source: str) -> Iterator[tuple[str, str, Planned]]:
+    """Runs with the id of their entry and its label; those of single languages on themselves are together in one."""
+    from xner_bench.drive import labels
+
+    if source != EACH:
+        yield from ((one.entry_id, one.label, one) for one in planned)
+        return
+    together = labels([one.settings.model_copy(update={"source": EACH}) for one in planned])
+    yield from ((label, label, one) for label, one in zip(together, planned, strict=True))
+
+
+def _entries(labelled: Iterable[tuple[str, str, Planned]], store: Store) -> list[Seeds]:
     from xner_bench.leaderboard import scores
 
     found: dict[str, Seeds] = {}
-    for one in planned:
-        entry = found.setdefault(one.entry_id, Seeds(one.label))
-        entry.planned += 1
+    for name, label, one in labelled:
+        entry, seed = found.setdefault(name, Seeds(label)), one.settings.seed
+        entry.planned.add(seed)
         run = store.find(one.run_id)
         if run and run.state == "done":
-            entry.scored.append(scores.read(run, store.table(run.run_id, "scores")))
+            entry.scored.setdefault(seed, {}).update(scores.read(run, store.table(run.run_id, "scores")))
     return list(found.values())
 
 
-def _mean(scored: Sequence[Mapping[Cell, Scored]], group: Group, protocol: str, profile: str) -> str:
+def _mean(scored: Collection[Mapping[Cell, Scored]], group: Group, protocol: str, profile: str) -> str:
     """A group's mean over its targets and then over seeds; where some target has no score, how many have one."""
     from xner_bench.leaderboard.board import scores_of, unweighted
     from xner_bench.leaderboard.cells import group_text, mean_text, stat

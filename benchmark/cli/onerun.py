@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xner_bench.catalogue import Catalogue
     from xner_bench.cli.again import Where
     from xner_bench.results import Run, Store
+    from xner_bench.settings import RunSettings
 
 
 def record(store: Store, run: Run) -> dict[str, Any]:
@@ -79,19 +80,22 @@ def _facts(store: Store, run: Run, where: Where) -> Iterator[tuple[str, str]]:
         "suite": settings.suite,
         "method": f"{_pairs(settings.options, settings.method)} ({run.method_origin})",
         "encoder": _encoder(run),
-        "source": settings.source,
+        **_source(settings),
         "targets": f"{len(settings.targets)}: {' '.join(settings.targets)}",
         "types": " ".join(settings.types) + _harmonized(run),
         "training": _pairs(settings.training.model_dump()),
         "seed": str(settings.seed),
         "chosen on": "" if settings.zero_shot else f"{' '.join(settings.chosen_on)}: not zero-shot",
         "profiles": f"{' '.join(settings.profiles)}; TRUE is {settings.true_protocol}",
+        "perturbed": "; ".join(_perturbed(run)),
+        "few-shot": "; ".join(_few_shot(run)),
         "missing": ", ".join(f"{one.corpus} {one.split}" for one in run.missing),
         "versions": _pairs(
             {name: value for name, value in {"python": told.get("python"), **packages}.items() if value}
         ),
         "machine": _pairs({name: value for (about, name), value in compare.facts(run).items() if about == "machine"}),
         "started": str(told.get("started") or ""),
+        "measured": _pairs(run.method_facts),
         "resumed": "; ".join(run.resumed),
         "seconds": _pairs(run.seconds),
         "part of": ", ".join(_part_of(store, run)),
@@ -101,6 +105,33 @@ def _facts(store: Store, run: Run, where: Where) -> Iterator[tuple[str, str]]:
         "again": command(run, where),
     }
     yield from ((name, plain(text)) for name, text in every.items() if text)
+
+
+def _perturbed(run: Run) -> Iterator[str]:
+    """What became of the entities in each perturbed split."""
+    for split in dict.fromkeys(one.split for one in run.perturbed):
+        some = [one for one in run.perturbed if one.split == split]
+        replaced, kept = sum(one.replaced for one in some), sum(one.kept for one in some)
+        without = sorted({key for one in some for key in one.without})
+        lacking = f", none drawn from {' '.join(without)}" if without else ""
+        yield f"{split} {replaced:,} entities replaced, {kept:,} kept{lacking}"
+
+
+def _few_shot(run: Run) -> Iterator[str]:
+    """What was asked for, and what the targets offered."""
+    from xner_bench.samples import offer
+
+    settings = run.settings
+    if settings.few_shot:
+        yield f"{' '.join(map(str, settings.few_shot))} sentences, {' '.join(settings.sampling)}"
+        yield f"drawn from {', '.join(map(offer, run.few_shot))}"
+        yield from (f"{one.corpus} diverged: {' '.join(one.diverged)}" for one in run.few_shot if one.diverged)
+
+
+def _source(settings: RunSettings) -> dict[str, str]:
+    """What was trained on, all of it."""
+    several = settings.sources
+    return {"source": settings.source} if len(several) == 1 else {"sources": f"{len(several)}: {' '.join(several)}"}
 
 
 def _pairs(values: dict[str, Any], *before: str) -> str:

@@ -5,14 +5,16 @@ One run is carried out and shown here; several are a grid, see `grids.py`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from xner_bench.cli import again, command, grids
 from xner_bench.cli.command import METHOD_FLAG, PLACES, SETTINGS, WORKERS, MethodCommand
-from xner_bench.cli.options import Text
+from xner_bench.cli.options import Several, Text
 from xner_bench.errors import XnerError
+from xner_bench.settings import Sampling
+from xner_bench.sources import brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,6 +48,18 @@ OWN = (
         callback=lambda ctx, param, given: command.listed(given),
         help="Targets by whose labels these settings were chosen: marks the runs as not zero-shot.",
     ),
+    click.option(
+        "--few-shot",
+        type=Several(click.IntRange(1)),
+        metavar="K,...",
+        help="Go on from the trained tagger with K sentences of each target's train split, and score that, too.",
+    ),
+    click.option(
+        "--sampling",
+        type=Several(click.Choice(get_args(Sampling))),
+        metavar="WAY,...",
+        help="How these sentences are drawn: random, shortest, longest, or several.  [default: random]",
+    ),
     click.option("--keep-checkpoint", is_flag=True, help="Keep the trained tagger as a transformers folder."),
     click.option(
         "--overwrite",
@@ -75,11 +89,13 @@ def run(ctx: click.Context, /, dry_run: bool, as_yaml: bool, quiet: bool, **give
     """
     from xner_bench import catalogue as catalogues
     from xner_bench import grid
+    from xner_bench.cli import progress
 
     known = catalogues.load(given["catalogue"])
     asked = grids.asked(ctx, given)
-    every = grid.expand(known, asked)
     execution = command.execution(given)
+    here = execution if given["executor"] == "local" else None  # the data may lie on other machines alone
+    every = grid.expand(known, asked, here, progress.watch(quiet))
     if given["executor"] == "local":
         command.executor(given)  # complains of flags that are for Ray
     if as_yaml:
@@ -115,7 +131,7 @@ def _announce(settings: RunSettings, known: Catalogue, watch: Watch) -> None:
     options = " ".join(f"{name}={value}" for name, value in settings.options.items())
     watch.note(
         f"{settings.method}{' ' + options if options else ''} on suite {settings.suite}"
-        f"{f' ({notice})' if notice else ''}: {settings.source} -> {len(settings.targets)} targets, "
+        f"{f' ({notice})' if notice else ''}: {brief(settings.source)} -> {len(settings.targets)} targets, "
         f"encoder {settings.encoder}, seed {settings.seed}"
     )
 
@@ -135,6 +151,8 @@ def _show_plan(ready: Plan) -> None:
         "training": " ".join(f"{name}={value}" for name, value in settings.training.model_dump().items()),
         "seed": str(settings.seed),
         "profiles": " ".join(settings.profiles),
+        **({"perturb": " ".join(settings.perturb)} if settings.perturb else {}),
+        **_few_shot(ready),
         "data": f"{sum(len(one.sentences) for one in ready.sealed.values()):,} sentences in {len(ready.sealed)} splits",
         "missing": ", ".join(f"{one.corpus} {one.split}" for one in ready.missing) or "nothing",
         "device": str(ready.device),
@@ -144,6 +162,13 @@ def _show_plan(ready: Plan) -> None:
         lines["warning"] = why
     for name, value in lines.items():
         click.echo(f"{name + ':':<10}{value}")
+
+
+def _few_shot(ready: Plan) -> dict[str, str]:
+    """How many times the run would go on, and from what."""
+    settings, times = ready.settings, sum(len(list(one.samples)) for one in ready.shots)
+    asked = f"{' '.join(map(str, settings.few_shot))} sentences, {' '.join(settings.sampling)}"
+    return {"few-shot": f"{asked}: {times} fine-tunings"} if settings.few_shot else {}
 
 
 def _state(ready: Plan) -> str:

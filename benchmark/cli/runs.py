@@ -25,7 +25,8 @@ _SHOWN_ALWAYS = frozenset({"suite", "seed"})
 _NEVER_SHOWN = frozenset(
     {
         *("method", "chosen_on"),  # the label says them
-        *("run", "entry", "state", "started", "seconds", "targets", "types", "profiles", "true_protocol"),
+        *("run", "entry", "state", "started", "seconds", "targets", "types", "profiles", "perturb", "true_protocol"),
+        *("few_shot", "sampling"),
     }
 )
 
@@ -103,6 +104,7 @@ def _columns(found: Sequence[Listed]) -> Iterator[Column]:
     from xner_bench.cli.tables import Column
     from xner_bench.leaderboard.cells import setting
     from xner_bench.leaderboard.entries import own_label
+    from xner_bench.sources import brief
 
     values = [one.values() for one in found]
     options = {name for one in found for name in one.run.settings.options}
@@ -110,7 +112,8 @@ def _columns(found: Sequence[Listed]) -> Iterator[Column]:
     yield Column("method", [own_label(one.run.settings, options & _differing(values)) for one in found])
     for name in dict.fromkeys(name for each in values for name in each):
         if name in _SHOWN_ALWAYS or name in _differing(values) - options - _NEVER_SHOWN:
-            yield Column(name.replace("_", " "), [setting(each[name]) if name in each else "" for each in values])
+            text = brief if name == "source" else setting
+            yield Column(name.replace("_", " "), [text(each[name]) if name in each else "" for each in values])
     yield Column("started", [str(each["started"] or "")[:16].replace("T", " ") for each in values])
     yield Column("seconds", [f"{each['seconds']:,.0f}" for each in values])
 

@@ -140,6 +140,7 @@ def _base(given: Mapping[str, Any], asked: Mapping[str, tuple[Any, ...]], folder
         source=one["source"],
         targets=given["targets"],
         profiles=given["profiles"],
+        perturb=given["perturb"],
         seed=one["seed"],
         **{name: value for name, value in first.items() if name not in own},
     )

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from xner_bench.leaderboard.cells import NONE, group_text, mean_text, plain, stat
+from xner_bench.leaderboard.cells import group_text, mean_text, plain, signed, stat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from xner_bench.catalogue import Catalogue
+    from xner_bench.leaderboard.cells import Stat
     from xner_bench.leaderboard.groups import Group
     from xner_bench.leaderboard.lines import Line, Section
     from xner_bench.leaderboard.scores import Cell, Scored
@@ -54,16 +55,27 @@ def run_table(console: Console, run: Run, scores: pa.Table, catalogue: Catalogue
     from xner_bench import catalogue as catalogues
     from xner_bench.leaderboard import scores as reading
     from xner_bench.leaderboard.entries import own_label
-    from xner_bench.leaderboard.legend import profile_text
+    from xner_bench.leaderboard.legend import metric, profile_text
+    from xner_bench.leaderboard.robustness import SPLITS, about
+    from xner_bench.leaderboard.shots import ABOUT
 
     known = catalogues.load() if catalogue is None else catalogue
     found = reading.read(run, scores)
     settings = run.settings
+    perturbed = {split: reading.read(run, scores, split) for split, name in SPLITS.items() if name in settings.perturb}
     put_text(console, f"{own_label(settings)} · {run.encoder.name} · {settings.suite} · seed {settings.seed}", "bold")
     for profile in dict.fromkeys((*settings.profiles, *sorted({cell.profile for cell in found}))):
-        put_text(console, f"F1 in percent, {profile_text(profile)}")
+        put_text(console, f"{metric(profile)} in percent, {profile_text(profile)}")
         lines = list(_run_lines(run, known))
         put(console, [Column("", [line.name for line in lines])], _run_columns(run, lines, found, profile))
+        for split, there in perturbed.items():
+            put_text(console, f"\n{about(split)}")
+            columns = _perturbed_columns(run, lines, found, there, profile)
+            put(console, [Column("", [line.name for line in lines])], columns)
+        if settings.few_shot and settings.zero_shot:
+            put_text(console, f"\n{ABOUT}")
+            below = [line for line in lines[len(settings.sources) + 1 :] if not {*line.corpora} & {*settings.sources}]
+            put(console, [Column("", [line.name for line in below])], _few_shot_columns(run, below, found, profile))
     for text in (*_not_zero_shot(run), *_left_out(run), *_notices(run, known)):
         put_text(console, text)
 
@@ -72,18 +84,20 @@ def _run_lines(run: Run, catalogue: Catalogue) -> Iterator[RunLine]:
     from xner_bench.leaderboard.groups import datasets, groups
     from xner_bench.leaderboard.legend import language_name, title
 
-    source, targets = run.settings.source, run.settings.targets
-    yield RunLine("Source")
-    yield RunLine(f"  {language_name(catalogue, source)}", (source,))
-    for dataset in datasets(targets):
+    sources, targets = run.settings.sources, run.settings.targets
+    others = [target for target in targets if target not in sources]
+    yield RunLine("Source" if len(sources) == 1 else "Sources")
+    for source in sources:
+        yield RunLine(f"  {language_name(catalogue, source)}", (source,))
+    for dataset in datasets(others):
         yield RunLine(title(catalogue, dataset))
-        for target in targets:
-            if target != source and target.partition(":")[0] == dataset:
+        for target in others:
+            if target.partition(":")[0] == dataset:
                 yield RunLine(f"  {language_name(catalogue, target)}", (target,))
     yield RunLine("Means")
     suite = catalogue.suites.get(run.settings.suite)
     every = suite.targets if suite else targets
-    for group in groups(every, source, lambda dataset: title(catalogue, dataset)):
+    for group in groups(every, run.settings.source, lambda dataset: title(catalogue, dataset)):
         yield RunLine(f"  {group.name}", group.corpora, is_group=True)
 
 
@@ -104,13 +118,49 @@ def _run_columns(run: Run, lines: Sequence[RunLine], found: Mapping[Cell, Scored
     return [first, last] if middle.cells == first.cells else [first, middle, last]
 
 
-def _run_cell(line: RunLine, found: Mapping[Cell, Scored], protocol: str, profile: str) -> str:
+def _perturbed_columns(
+    run: Run, lines: Sequence[RunLine], found: Mapping[Cell, Scored], there: Mapping[Cell, Scored], profile: str
+) -> list[Column]:
+    """TRUE on a perturbed split, or ORACLE where a target's labels chose settings, and the change from the regular."""
+    from xner_bench.leaderboard.robustness import change
+
+    true = run.settings.true_protocol
+    heading, protocol = (f"TRUE\n({true})", true) if run.settings.zero_shot else ("ORACLE", "oracle")
+    pairs = [[_run_stat(line, one, protocol, profile) for one in (there, found)] for line in lines]
+    changes = [change(*pair) for pair in pairs]
+    return [
+        Column(heading, [_run_cell(line, there, protocol, profile) for line in lines]),
+        Column("change\nin %", ["" if change is None else signed(change) for change in changes]),
+    ]
+
+
+def _few_shot_columns(run: Run, lines: Sequence[RunLine], found: Mapping[Cell, Scored], profile: str) -> list[Column]:
+    """TRUE, then the scores after k sentences, sampling by sampling."""
+    from xner_bench.protocol import few_shot
+
+    settings = run.settings
+    names = {"k = 0": settings.true_protocol}
+    names |= {f"{way}\n{k}": few_shot(way, k) for way in settings.sampling for k in settings.few_shot}
+    return [
+        Column(heading, [_run_cell(line, found, protocol, profile) for line in lines])
+        for heading, protocol in names.items()
+    ]
+
+
+def _run_stat(line: RunLine, found: Mapping[Cell, Scored], protocol: str, profile: str) -> Stat | None:
+    """The score of a line; none where some score of a group is missing."""
     from xner_bench.leaderboard.board import scores_of, unweighted
+
+    return stat([unweighted(scores_of(found, line.corpora, protocol, profile))])
+
+
+def _run_cell(line: RunLine, found: Mapping[Cell, Scored], protocol: str, profile: str) -> str:
+    from xner_bench.leaderboard.board import scores_of
 
     if not line.corpora:
         return ""
     values = scores_of(found, line.corpora, protocol, profile)
-    mean = stat([unweighted(values)])
+    mean = _run_stat(line, found, protocol, profile)
     if mean or not line.is_group:
         return mean_text(mean)
     return group_text(None, sum(value is not None for value in values), len(values))
@@ -148,11 +198,12 @@ def board(console: Console, sections: Sequence[Section], catalogue: Catalogue, p
 
     put_text(console, legend.ABOUT)
     for section in sections:
-        put_text(console, f"\n{section.suite.title} (suite {section.suite.name}, source {section.source})", "bold")
+        put_text(console, f"\n{section.suite.title} (suite {section.suite.name}, {section.trained})", "bold")
         for text in (*section.notices, legend.protocols_text(section)):
             put_text(console, text)
         for profile in section.profiles:
-            put_text(console, f"\n{legend.profile_text(profile)}{_common(section, profile)}", "bold")
+            heading = f"{legend.metric(profile)}, {legend.profile_text(profile)}{_common(section, profile)}"
+            put_text(console, f"\n{heading}", "bold")
             _put_profile(console, section, catalogue, profile, per_language)
         for label, text in legend.departures(section):
             put_text(console, f"{label}, other than the suite: {text}")
@@ -161,11 +212,33 @@ def board(console: Console, sections: Sequence[Section], catalogue: Catalogue, p
 
 
 def _put_profile(console: Console, section: Section, catalogue: Catalogue, profile: str, per_language: bool) -> None:
+    from xner_bench.leaderboard import robustness
+
     lines = [line for line in section.lines if line.profile == profile]
     put(console, _names(lines), _group_columns(section, lines))
     _put_differences(console, section, profile)
     if per_language:
         _put_languages(console, section, catalogue, lines)
+    for name, there in robustness.of(section, profile):
+        put_text(console, f"\n{robustness.about(name)}")
+        put(console, _names(there), _group_columns(section, there))
+        if per_language:
+            _put_languages(console, section, catalogue, there)
+    _put_few_shot(console, section, lines)
+
+
+def _put_few_shot(console: Console, section: Section, lines: Sequence[Line]) -> None:
+    """What a few sentences of the targets change, group by group."""
+    from xner_bench.leaderboard import shots
+
+    found = shots.curves(lines)
+    numbers = shots.numbers(found)
+    if found:
+        put_text(console, f"\n{shots.ABOUT}")
+    for group in shots.groups(section) if found else ():
+        put_text(console, f"\n{shots.heading(group)}")
+        names = [*_names([curve.line for curve in found]), Column("Sampling", [curve.sampling for curve in found])]
+        put(console, names, [Column(f"k={k}", [curve.cell(section, group, k) for curve in found]) for k in numbers])
 
 
 def _common(section: Section, profile: str) -> str:
@@ -216,21 +289,22 @@ def _heading(group: Group) -> str:
 
 def _put_languages(console: Console, section: Section, catalogue: Catalogue, lines: Sequence[Line]) -> None:
     """A table a protocol, a row a language, a column an entry."""
-    from xner_bench.leaderboard.legend import language_name, shown
+    from xner_bench.leaderboard.legend import language_name, shown, true_text
 
     names = [
         Column("Data set", [corpus.partition(":")[0] for corpus in section.corpora]),
         Column("Language", [language_name(catalogue, corpus) for corpus in section.corpora]),
     ]
     for heading, protocol in shown(section):
-        put_text(console, f"{heading} zero-shot" if heading == "TRUE" else heading)
+        put_text(console, true_text(section.source, section.suite.targets) if heading == "TRUE" else heading)
         put(console, names, [_language_column(section, line, protocol) for line in lines])
 
 
 def _language_column(section: Section, line: Line, protocol: str) -> Column:
-    rows = [line.rows.get((corpus, protocol)) for corpus in section.corpora]
+    from xner_bench.leaderboard.legend import language_cell
+
     heading = f"{line.label}\npublished" if line.published else line.label
-    return Column(heading, [mean_text(row.f1) if row else NONE for row in rows])
+    return Column(heading, [language_cell(line, corpus, protocol) for corpus in section.corpora])
 
 
 def put_text(console: Console, text: str, style: str = "") -> None:

@@ -120,7 +120,8 @@ def record(known: Catalogue, number: int) -> Run:
 
 def corpora(known: Catalogue, settings: RunSettings) -> Iterator[CorpusRecord]:
     """What a run read."""
-    parts = [(settings.source, "train"), *((name, split) for split in ("dev", "test") for name in settings.corpora)]
+    parts = [(name, "train") for name in settings.sources]
+    parts += [(name, split) for split in ("dev", "test") for name in settings.corpora]
     for name, split in parts:
         fingerprint = digest([name, split])
         origin = f"/pool/data/{name.replace(':', '/')}/{split}.parquet"

@@ -118,9 +118,11 @@ def drawn(encoder: Encoder, training: Training) -> Iterator[dict[str, torch.Tens
             yield labelled(batch, gold, encoder.pad)
 
 
-def same_weights(tagger: Tagger, theirs: Any) -> None:
-    """To 1e-6. One weight in a thousand may be further off, but not by 1e-4: where a gradient is nothing but a rounding
-    error, AdamW divides it by its own size. Keys' biases have no others, as attention does not depend on them.
+def same_weights(tagger: Tagger, theirs: Any, but: float = 0.0) -> None:
+    """To 1e-6; a share `but` of the weights may be further off, though not by 1e-4.
+
+    Where a gradient is nothing but a rounding error, AdamW divides it by its own size, and moves the weight by a part
+    of the learning rate. Keys' biases have no other gradients, as attention does not depend on them.
     """
     linear = tagger.head.as_linear()
     assert linear is not None
@@ -133,7 +135,7 @@ def same_weights(tagger: Tagger, theirs: Any) -> None:
     assert ours.keys() == others.keys()
     off = torch.cat([(ours[name] - one).abs().flatten() for name, one in others.items() if "key.bias" not in name])
     assert off.max() < 1e-4
-    assert (off > 1e-6).sum() <= len(off) / 1000
+    assert (off > 1e-6).sum() <= but * len(off)
 
 
 @pytest.mark.parametrize("every_subword", [False, True])
@@ -201,7 +203,7 @@ def test_training_is_the_usual_loop(kind: str, changed: dict[str, Any], encoders
     steps = [step for epoch in fitted(tagger, Standard(), encoder, training) for step in epoch]
     assert [step.loss for step in steps] == pytest.approx(losses, abs=1e-5)
     assert [step.learning_rate for step in steps] == pytest.approx(rates)
-    same_weights(tagger, theirs)
+    same_weights(tagger, theirs, but=0.001)
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "xlmr"])
@@ -220,7 +222,7 @@ def test_training_is_that_of_transformers_trainer(kind: str, encoders: tiny.Fold
             losses.append(super().training_step(*args, **named))
             return losses[-1]
 
-    training = tiny.training(batch_size=6, epochs=2, lr=2e-4, weight_decay=0.1)
+    training = tiny.training(batch_size=6, epochs=2, lr=2e-5, weight_decay=0.1)
     encoder = without_dropout(encoders.load(kind))
     tagger = tiny.tagger_for(encoder, Standard(), dropout=0.0)
     theirs = transformers_model(encoder, tagger)

@@ -65,7 +65,8 @@ class Lora(Method):
         adapters.add(tagger.transformer, self)
 
     def trainable(self, tagger: Tagger) -> Iterable[Parameter]:
-        return (parameter for parameter in tagger.parameters() if parameter.requires_grad)
+        # As by default; said here all the same, so that another method that chooses is not combined with this one.
+        return super().trainable(tagger)
 
     def plain(self, tagger: Tagger) -> None:
         from xner_bench.methods import adapters

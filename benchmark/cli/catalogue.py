@@ -30,6 +30,14 @@ catalogue_option = click.option(
     type=click.Path(path_type=Path),
     help="A folder with further *.yaml cards and suites/*.yaml; may be given several times.  [also: $XNER_CATALOGUE]",
 )
+data_root_option = click.option(
+    "--data-root",
+    metavar="DIR",
+    envvar="XNER_DATA_ROOT",
+    show_envvar=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with <dataset>/<language>/<split>.{txt,tsv,conll,jsonl,json,parquet}, read before the hub.",
+)
 
 
 @click.command()

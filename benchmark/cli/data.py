@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from xner_bench import catalogue
 from xner_bench.catalogue import SPLITS
-from xner_bench.cli.catalogue import catalogue_option
+from xner_bench.cli.catalogue import catalogue_option, data_root_option
 from xner_bench.cli.perturb import perturb
 from xner_bench.errors import XnerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from xner_bench.audit import SplitAudit
     from xner_bench.cards import Card, Language, Split
@@ -41,14 +41,7 @@ data.add_command(perturb)
 
 @data.command()
 @click.argument("names", metavar="[DATASET[:LANGUAGE]]...", nargs=-1)
-@click.option(
-    "--data-root",
-    metavar="DIR",
-    envvar="XNER_DATA_ROOT",
-    show_envvar=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with <dataset>/<language>/<split>.{txt,tsv,conll,jsonl,json,parquet}.",
-)
+@data_root_option
 @catalogue_option
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.pass_context

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from xner_bench import catalogue, files
-from xner_bench.cli.catalogue import catalogue_option
+from xner_bench.cli.catalogue import catalogue_option, data_root_option
 from xner_bench.errors import XnerError
 from xner_bench.settings import Perturbation
 
@@ -34,14 +34,7 @@ RECORD = "perturbed.json"
     help="Where the new entities come from: the same language, or those of the suite of one script or family.",
 )
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), required=True, help="An empty or a new folder.")
-@click.option(
-    "--data-root",
-    metavar="DIR",
-    envvar="XNER_DATA_ROOT",
-    show_envvar=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with <dataset>/<language>/<split>.*, read before the hub.",
-)
+@data_root_option
 @catalogue_option
 @click.option("--allow-missing", is_flag=True, help="Go on without the languages that are not here.")
 def perturb(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from xner_bench import encode, measure, predict, protocol, stages, vocabulary
+from xner_bench import building, encode, measure, predict, protocol, testing, vocabulary
 from xner_bench.errors import XnerError
 from xner_bench.plan import Part
 from xner_bench.settings import digest
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from xner_bench.measure import Gold
     from xner_bench.samples import Shots
     from xner_bench.settings import Sampling
-    from xner_bench.stages import Work
     from xner_bench.tagger import Tagger
+    from xner_bench.work import Work
 
 # Shapes: V subwords in the vocabulary, U of them in the sample, W words of it, D features of an embedding.
 
@@ -98,8 +98,8 @@ def learn(work: Work) -> None:
 def start(work: Work) -> Start:
     """The checkpoint of the TRUE protocol."""
     epoch = protocol.true(work.selection, work.settings.true_protocol)
-    stages.load(work, epoch)
-    mark, state = stages.checkpoint(work, epoch).mark, work.tagger.state_dict()
+    work.load(epoch)
+    mark, state = work.checkpoint(epoch).mark, work.tagger.state_dict()
     compact = vocabulary.found(work.tagger)
     name = next((f"{name}." for name, module in work.tagger.named_modules() if module is compact), "")
     copied = {key: one.to("cpu", copy=True) for key, one in state.items() if not (name and key.startswith(name))}
@@ -125,7 +125,7 @@ def found_or_made(work: Work, began: Start, target: Target, sample: Sample) -> d
 def made_of(work: Work, began: Start, sample: Sample, train: Corpus, gold: Gold) -> dict[str, Any]:
     """Fine-tune, tag the test split and compare; no rows where the loss was no number."""
     learned = replace(train, sentences=[train.sentences[at] for at in sample.sentences])
-    subwords = stages.subwords(work.ready, work.encoder)
+    subwords = building.subwords(work.ready, work.encoder)
     encoded = encode.encode([sentence.words for sentence in learned.sentences], subwords)
     try:
         tuned = fine_tuned(work, began, encoded, measure.tag_ids(learned, work.ready.tag_names))
@@ -135,11 +135,11 @@ def made_of(work: Work, began: Start, sample: Sample, train: Corpus, gold: Gold)
     scores: list[Any] = []
     entities: list[Any] = []
     part, precision = Part(sample.corpus, "test"), work.settings.training.precision
-    for every_subword, profiles in stages.by_unit(work.settings.profiles):
+    for every_subword, profiles in testing.by_unit(work.settings.profiles):
         pool = predict.Pool({sample.corpus: gold.encoded}, every_subword)
         tagged = predict.tag(tuned, pool, precision)[sample.corpus]
-        scores += stages.score_rows(part, [sample.protocol], began.epoch, gold, tagged, profiles)
-        entities += [] if every_subword else stages.entities(gold, tagged)
+        scores += testing.score_rows(part, [sample.protocol], began.epoch, gold, tagged, profiles)
+        entities += [] if every_subword else testing.entities(gold, tagged)
     return {"diverged": False, "scores": scores, "entities": entities}
 
 
@@ -160,13 +160,13 @@ def begin(work: Work, began: Start, encoded: Encoded) -> Tagger:
     The checkpoint's own has rows for the sources' training data. Here every row has the value that it had there,
     trained or not, before some are chosen to be trained.
     """
-    encoder, tuned = stages.assemble(work.ready, SILENT)
+    encoder, tuned = building.assemble(work.ready, SILENT)
     used = np.unique(encoded.ids)
     if began.table is not None:
         with torch.no_grad():
             encoder.transformer.get_input_embeddings().weight.copy_(began.table)
         used = other_than(began.rows, used, len(began.table), encoder.pad)
-    stages.make_ready(work.ready, encoder, tuned, used, SILENT)
+    building.make_ready(work.ready, encoder, tuned, used, SILENT)
     put(tuned, began, work.settings.method)
     work.ready.method.settle(tuned)
     return tuned

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xner_bench.protocol import DevScores
-    from xner_bench.stages import Work
     from xner_bench.train import Fit
+    from xner_bench.work import Work
 
 LIBRARIES = ("builtins", "abc", "typing", "pydantic", "torch", "transformers")  # told apart by their versions
 ENGINE = "xner_bench"  # the same for all methods, and told apart by its version

@@ -5,21 +5,21 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from xner_bench import device, fewshot, plan, protocol, samples, stages
+from xner_bench import device, fewshot, plan, protocol, samples, stages, testing
 from xner_bench.errors import XnerError
 from xner_bench.identity import numbers_of
 from xner_bench.results import Run, Store
-from xner_bench.stages import Stop
 from xner_bench.train import Diverged
 from xner_bench.watch import SILENT
+from xner_bench.work import DRAFT, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xner_bench.plan import Plan
     from xner_bench.settings import Execution, RunSettings
-    from xner_bench.stages import AfterEpoch, Work
     from xner_bench.watch import Watch
+    from xner_bench.work import AfterEpoch, Work
 
 
 def run(
@@ -105,14 +105,14 @@ def carry_out(
         watch.note("done already, but without what is asked for now: the run is carried out again")
     store.sweep(ready.run_id)
     if again:
-        work.draft = stages.DRAFT
+        work.draft = DRAFT
     else:
         store.save_run(work.record)
     with recorded(work, again):
         stages.train(work)
         stages.select(work)
-        stages.perturb(work)
-        stages.test(work)
+        testing.perturb(work)
+        testing.test(work)
         fewshot.learn(work)
         stages.finish(work)
     return work.record

@@ -102,7 +102,7 @@ class Look:
 
     def __call__(self, epoch: int, f1: float | None, further: bool) -> None:
         """`further`: later epochs are there already, from another process, and to stop now would save nothing."""
-        from xner_bench.stages import Stop
+        from xner_bench.work import Stop
 
         self.epochs += 1
         behind = self.report(epoch, f1)

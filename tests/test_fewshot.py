@@ -17,6 +17,7 @@ from small import Small, call
 
 import xner_bench
 from xner_bench import (
+    building,
     catalogue,
     fewshot,
     grid,
@@ -48,8 +49,8 @@ if TYPE_CHECKING:
     from xner_bench.leaderboard.lines import Section
     from xner_bench.plan import Part
     from xner_bench.results import Run
-    from xner_bench.stages import Work
     from xner_bench.tagger import Tagger
+    from xner_bench.work import Work
 
 WAYS = ("random", "shortest", "longest")
 KS = (5, 20)
@@ -215,12 +216,12 @@ def sample(work: Work, size: int = 10) -> tuple[Encoded, np.ndarray[Any, np.dtyp
     corpus = work.ready.read(plan.Part("villages:sw", "train"))
     part = corpus.sentences[:size]
     ids = [work.ready.tag_names.index(tag) for one in part for tag in one.tags]
-    return encode([one.words for one in part], stages.subwords(work.ready, work.encoder)), np.array(ids)
+    return encode([one.words for one in part], building.subwords(work.ready, work.encoder)), np.array(ids)
 
 
 def reference(work: Work, began: Start, encoded: Encoded, tags: Any) -> Tagger:
     """The same without a compact embedding: all rows are trained, most of them with a gradient of zero."""
-    _, made = stages.assemble(work.ready, SILENT)
+    _, made = building.assemble(work.ready, SILENT)
     tagger.prepare(made, work.ready.method, work.settings.seed)
     name = f"{began.embedding}weight"
     assert began.table is not None

@@ -25,7 +25,7 @@ from xner_bench.method import Sizes
 from xner_bench.results import Store
 from xner_bench.run import objective, run
 from xner_bench.space import Range
-from xner_bench.stages import Stop
+from xner_bench.work import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

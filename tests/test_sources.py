@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import Small, call
 
-from xner_bench import api, batches, catalogue, compare, each, grid, gridfile, plan, protocol, stages
+from xner_bench import api, batches, building, catalogue, compare, each, grid, gridfile, plan, protocol, stages
 from xner_bench.cli.again import Where, command
 from xner_bench.errors import XnerError
 from xner_bench.grid import Grid
@@ -30,6 +30,7 @@ from xner_bench.settings import Execution
 from xner_bench.settle import settle
 from xner_bench.sources import brief, joined, parts, trained
 from xner_bench.watch import SILENT
+from xner_bench.work import Stop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -245,7 +246,7 @@ def test_a_joint_epoch_sees_the_windows_of_all_sources_once(small: Small, tmp_pa
     work = stages.prepare(ready, Store(tmp_path), SILENT)
     own = [work.encoded[plan.Part(name, "train")] for name in ready.settings.sources]
     windows = sorted(one.ids[a:b].tolist() for one in own for a, b in itertools.pairwise(one.windows))
-    together = stages.training(ready, work.encoded)
+    together = building.training(ready, work.encoded)
     drawn = batches.shuffled(together, 16, torch.Generator().manual_seed(1), False, 4096, 1.0)
     words = [word for parts in drawn for part in parts for word in part.word.tolist()]
     assert sorted(words) == list(range(sum(one.n_words for one in own)))
@@ -336,7 +337,7 @@ def test_a_joint_run_that_was_stopped_goes_on_to_the_same_bits(
 
     def stop(epoch: int, f1: float | None, further: bool) -> None:
         if epoch == 2:
-            raise stages.Stop("enough")
+            raise Stop("enough")
 
     assert run(settings, where, after_epoch=stop).state == "stopped"
     again = run(settings, where)

@@ -15,9 +15,9 @@ from xner_bench import search, studies, turns
 from xner_bench.errors import XnerError
 from xner_bench.jobs import Job, Outcome
 from xner_bench.settings import Execution
-from xner_bench.stages import Stop
 from xner_bench.taken import TIME_IS_UP, Taken, first
 from xner_bench.trials import Look, work
+from xner_bench.work import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
@@ -11,6 +11,9 @@ from xner_bench.errors import UnknownName
 from xner_bench.settings import Profile, RunSettings, Training
 from xner_bench.sources import EACH, joined, parts
 from xner_bench.space import Range, Space
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 DROP = "O"
 PREFIXES = {"iob1": "BI", "iob2": "BI", "iobes": "BIES"}
@@ -179,6 +182,9 @@ class Suite(_Facts):
     true_protocol: Literal["last", "source-dev", "average"] = "last"
     profiles: tuple[Profile, ...] = Field(("word-strict",), min_length=1)
     training: dict[str, Any] = Field(description="the fields of SuiteTraining")
+    each: dict[Key, dict[str, Any]] = Field(
+        {}, description="of single languages on themselves: fields of training that are otherwise than there"
+    )
     search: Space = Field({}, description="what `xner-bench search` chooses the fields of training from")
     grids: dict[Name, dict[str, Any]] = Field({}, description="grids by name, in the words of `gridfile`")
 
@@ -198,13 +204,26 @@ class Suite(_Facts):
     def _differ(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         return _unique(str(info.field_name).removesuffix("s"), names)
 
+    @field_validator("each")
+    @classmethod
+    def _trains_otherwise(cls, each: dict[str, dict[str, Any]], info: ValidationInfo) -> dict[str, dict[str, Any]]:
+        if each and info.data.get("source") != EACH:
+            raise ValueError(f"it is of languages on themselves, and the source is not {EACH}")
+        given = {name: value for name, value in info.data.get("training", {}).items() if name != "seed"}
+        for language, own in each.items():
+            if language not in info.data.get("targets", (language,)):
+                raise ValueError(f"{language} is none of the targets")
+            _check_fields(own)
+            for name in own if given else ():
+                _check_training({**given, **own}, name)
+        return each
+
     @field_validator("search")
     @classmethod
     def _searches_training(cls, search: Space, info: ValidationInfo) -> Space:
         given = {name: value for name, value in info.data.get("training", {}).items() if name != "seed"}
+        _check_fields(search)
         for name, choices in search.items():
-            if name not in Training.model_fields:
-                raise ValueError(f"training has no {name!r}; it has: {', '.join(Training.model_fields)}")
             ends = (choices.low, choices.high, *choices.grid) if isinstance(choices, Range) else choices
             for value in ends if given else ():
                 _check_training({**given, name: value}, name)
@@ -219,6 +238,10 @@ class Suite(_Facts):
         """Whether a run is of one of the suite's languages on itself, and so has part in what all of them score."""
         return settings.on_itself and settings.targets != self.targets
 
+    def alone(self, source: str, targets: Sequence[str]) -> dict[str, Any]:
+        """What training has otherwise than usual, where a language is trained and tested on itself alone."""
+        return self.each.get(source, {}) if tuple(targets) == (source,) else {}
+
     def harmonization(self, card: Card) -> dict[str, str]:
         """Type -> type for one data set: the card's mapping, overridden by the suite's."""
         return {**card.harmonize, **self.harmonize.get(card.name, {})}
@@ -227,6 +250,12 @@ class Suite(_Facts):
         """The types of a data set, as they are called after harmonization; O where some are dropped."""
         mapping = self.harmonization(card)
         return tuple(dict.fromkeys(mapping.get(name, name) for name in card.types))
+
+
+def _check_fields(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in Training.model_fields:
+            raise ValueError(f"training has no {name!r}; it has: {', '.join(Training.model_fields)}")
 
 
 def _check_training(training: dict[str, Any], name: str) -> None:

@@ -178,7 +178,6 @@ def _shared_languages() -> dict[str, dict[str, str]]:
 def _with_training(document: yamlfile.Document) -> Any:
     """The suite's value with its training checked, numbers that may be fractions as floats."""
     value = document.value
-    value = document.value
     if not (isinstance(value, dict) and isinstance(value.get("training"), dict)):
         return value
     training = yamlfile.validate(SuiteTraining, document, value["training"], at=("training",))

@@ -61,7 +61,7 @@ def facts(run: Run) -> dict[Fact, Any]:
 
 def settings_of(run: Run) -> dict[str, Any]:
     """A run's settings, flat: suite, method, its options, source, seed, every field of the training."""
-    told = run.settings.model_dump(mode="json", exclude={"options", "training", "harmonize"})
+    told = run.settings.model_dump(mode="json", exclude={"options", "training", "harmonize", "elsewhere"})
     flat = {"suite": told.pop("suite"), "method": told.pop("method"), **run.settings.options}
     mapped = {
         f"harmonize {dataset} {kind}": to

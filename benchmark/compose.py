@@ -62,6 +62,10 @@ class _Several(Method):
     def search_space(cls, sizes: Sizes) -> Mapping[str, Range | Choices]:
         return {field: choices for part in cls.parts for field, choices in part.search_space(sizes).items()}
 
+    def check(self, end: Moment) -> None:
+        for part in self.parts:
+            part.check(self, end)
+
     def prepare(self, tagger: Tagger) -> None:
         for part in self.parts:
             part.prepare(self, tagger)

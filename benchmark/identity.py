@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from xner_bench.settings import RunSettings
 
 UNHASHED = frozenset(
-    {"seed", "encoder", "encoder_revision", "profiles", "perturb", "true_protocol", "few_shot", "sampling"}
+    {
+        *("seed", "encoder", "encoder_revision", "profiles", "perturb", "true_protocol", "few_shot", "sampling"),
+        "elsewhere",
+    }
 )
 OF_LANGUAGE = frozenset({"source", "targets", "harmonize"})  # what follows from the language, where it is one
 
@@ -45,8 +48,10 @@ def identity(
 
 
 def each_id(run: Run) -> str:
-    """What runs of single languages on themselves are called together: an entry id of all but language and data."""
+    """What runs of single languages on themselves are called together: an entry id of all but language and data, and
+    of what the suite lets follow from the language."""
     own = run.settings.model_dump(mode="json", exclude={*UNHASHED, *OF_LANGUAGE})
+    own["training"] |= run.settings.elsewhere
     entry = [numbers_of(run), own, run.method_origin, run.encoder.fingerprint]
     return f"{run.settings.method}-{run.settings.suite}-{EACH}-{digest(entry)[:12]}"
 

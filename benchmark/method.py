@@ -68,6 +68,13 @@ class Method(BaseModel):
 
         return LinearHead(sizes, len(tags))
 
+    def check(self, end: Moment) -> None:
+        """Called while a run is planned, with the last moment of its training; by default nothing.
+
+        The place to refuse options that don't fit how long training is, with an XnerError. Sentences that are cut into
+        windows may add some steps to those that are told here.
+        """
+
     def prepare(self, tagger: Tagger) -> None:
         """Called once on a fresh tagger, before it is trained or gets a checkpoint's weights; by default nothing.
 

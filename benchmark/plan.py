@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from xner_bench import corpus, device, encoder, perturbed, registry, remembered, samples, tags
 from xner_bench.errors import XnerError
 from xner_bench.identity import identity
+from xner_bench.method import Moment
 from xner_bench.results import CorpusRecord, Missing
 from xner_bench.settings import Perturbation
 from xner_bench.watch import SILENT
@@ -102,6 +104,7 @@ def make(settings: RunSettings, execution: Execution, watch: Watch) -> Plan:
     pretrained = _encoder(settings, method, watch)
     sealed, missing = _seal(settings, execution, cat, watch)
     settings = _without(settings, missing)
+    method.check(_end(settings, sealed))
     fingerprint = remembered.fingerprint(pretrained)
     prints = {" ".join(part): one.fingerprint for part, one in sealed.items()}
     names = identity(settings, registry.origin(settings.method), fingerprint, prints)
@@ -162,6 +165,13 @@ def _encoder(settings: RunSettings, method: Method, watch: Watch) -> Pretrained:
     sizes = encoder.sizes(remembered.configuration(found), settings.training.dropout)
     method.head(sizes, tags.tag_names(settings.types))
     return found
+
+
+def _end(settings: RunSettings, sealed: Mapping[Part, Sealed]) -> Moment:
+    """The last moment of training, if no sentence is cut into windows."""
+    sentences = sum(len(sealed[Part(name, "train")].sentences) for name in settings.sources)
+    steps = math.ceil(sentences / settings.training.batch_size) * settings.training.epochs
+    return Moment(steps, steps, sentences)
 
 
 def _place(cat: Catalogue, part: Part) -> tuple[Any, Any, Any]:

@@ -63,6 +63,10 @@ class RunSettings(BaseModel):
     chosen_on: tuple[str, ...] = Field((), description="targets whose labels chose the settings: not zero-shot then")
     few_shot: tuple[Annotated[int, Field(ge=1)], ...] = Field((), description="sentences of a target to go on from")
     sampling: tuple[Sampling, ...] = Field(("random",), min_length=1, description="how these are drawn")
+    elsewhere: dict[str, Any] = Field(
+        default_factory=dict,
+        description="of a language on itself: what the suite has for others, where it trains this one otherwise",
+    )
 
     @field_validator("source")
     @classmethod

@@ -59,7 +59,9 @@ def settle(
     if not wanted:
         raise XnerError(f"no target is given; leave the targets out for those of suite {suite!r}, or name some")
     corpora = dict.fromkeys((*parts(trained), *wanted))
+    own = chosen.alone(trained, wanted)
     try:
+        settled = Training.model_validate({**base, **own, **given})
         return RunSettings(
             suite=suite,
             method=registry.canonical(method),
@@ -71,13 +73,14 @@ def settle(
             targets=tuple(dict.fromkeys(wanted)),
             types=chosen.types,
             harmonize=_harmonization(catalogue, chosen, corpora),
-            training=Training.model_validate({**base, **given}),
+            training=settled,
             seed=own_seed if seed is None else seed,
             profiles=tuple(dict.fromkeys((*chosen.profiles, *profiles))),
             perturb=tuple(perturb),
             **_few_shot(tuple(few_shot), tuple(sampling)),
             true_protocol=chosen.true_protocol,
             chosen_on=tuple(sorted({key(catalogue, chosen, name) for name in chosen_on})),
+            elsewhere={name: base[name] for name, value in own.items() if getattr(settled, name) == value},
         )
     except ValidationError as error:
         raise XnerError("; ".join(complaint(problem) for problem in error.errors())) from error

@@ -224,7 +224,7 @@ def usual_name(definition: Definition) -> str:
     """What a study is called that nobody gave a name: the same for the same definition, wherever the encoder lies."""
     base = definition.base
     usual = {name for name in LATER if getattr(base, name) == RunSettings.model_fields[name].get_default()}
-    known = definition.model_dump(mode="json", exclude={"base": {*PLACE, *usual}})
+    known = definition.model_dump(mode="json", exclude={"base": {*PLACE, *usual, "elsewhere"}})
     method = definition.base.method.replace(registry.PLUS, "-")
     return f"{method}-{definition.base.suite}-{digest(known)[:8]}"
 

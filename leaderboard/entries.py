@@ -70,8 +70,8 @@ def entries(runs: Iterable[Run], suite: Suite) -> list[Entry]:
 
 def departures(entry: Entry, suite: Suite) -> list[str]:
     """What an entry does otherwise than its suite says, as far as it may change a number."""
-    said = dict(suite.training)
     run, settings = entry.run, entry.run.settings
+    said = {**suite.training, **suite.alone(settings.source, settings.targets)}
     found = [f"source {plain(brief(entry.source))}"] if entry.source != suite.source else []
     if suite.encoder not in (run.encoder.name, settings.encoder):
         found.append(f"encoder {plain(run.encoder.name)}")

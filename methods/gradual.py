@@ -58,10 +58,15 @@ def timing(moment: Moment, begin: float | None, end: float | None, every: float 
         )
     if asked.begin >= asked.end:
         raise XnerError(
-            f"pruning would begin after step {asked.begin} of {moment.steps} and end after step {asked.end}; "
-            "give an --end after --begin"
+            f"pruning would begin after step {asked.begin} of {moment.steps} ({_told(begin, '--begin')}) and end after "
+            f"step {asked.end} ({_told(end, '--end')}); give an --end after --begin"
         )
     return asked
+
+
+def _told(given: float | None, name: str) -> str:
+    """Where a step comes from."""
+    return f"the default for so much data; there is no {name}" if given is None else f"{name} {given:g}"
 
 
 def usual(moment: Moment) -> Timing:

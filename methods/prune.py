@@ -76,6 +76,9 @@ class Prune(Method):
 
         return {"sparsity": Range(low=0.5, high=0.98, grid=(0.5, 0.7, 0.8, 0.9, 0.95, 0.98))}  # the paper's grid
 
+    def check(self, end: Moment) -> None:
+        gradual.timing(end, self.begin, self.end, self.every)
+
     def prepare(self, tagger: Tagger) -> None:
         """Add the masks. An encoder without linear layers is an XnerError."""
         from xner_bench.methods.pruning import Pruning

@@ -253,6 +253,11 @@ def test_a_wrong_card_is_refused_at_its_line(tmp_path: Path, old: str, new: str,
         ("encoder: mini\n", "", "1: encoder: Field required"),
         ("encoder: mini\n", "encodr: mini\n", "5: encodr: no such key; missing: encoder"),
         ("true_protocol", "profiles: [word]\ntrue_protocol", "10: profiles.0: Input should be 'word-strict'"),
+        (
+            "seed: 1}",
+            "seed: 1}\neach: {tiny:qq: {lr: 1}}",
+            "13: each: it is of languages on themselves, and the source",
+        ),
     ],
 )
 def test_a_wrong_suite_is_refused_at_its_line(folder: Path, old: str, new: str, message: str) -> None:
@@ -262,6 +267,22 @@ def test_a_wrong_suite_is_refused_at_its_line(folder: Path, old: str, new: str, 
         catalogue.load([folder]).suite("tiny-no")
     assert str(caught.value).startswith(f"{path}:{message}")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("each", "message"),
+    [
+        ("{tiny:no: {lr: 1}}", "each: tiny:no is none of the targets"),
+        ("{tiny:qq: {seed: 1}}", "each: training has no 'seed'; it has: epochs, lr"),
+        ("{tiny:qq: {lr: 0}}", "each: lr cannot be 0: Input should be greater than 0"),
+    ],
+)
+def test_wrong_training_of_a_language_on_itself_is_refused(folder: Path, each: str, message: str) -> None:
+    text = SUITE.replace("source: tiny:no", "source: each") + f"each: {each}\n"
+    path = write(folder, "suites/tiny-no.yaml", text)
+    with pytest.raises(XnerError) as caught:
+        catalogue.load([folder]).suite("tiny-no")
+    assert str(caught.value).startswith(f"{path}:13: {message}")
 
 
 def test_everything_loads_quickly() -> None:

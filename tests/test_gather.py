@@ -204,6 +204,24 @@ def test_a_suite_may_be_of_each(bench: Bench) -> None:
     assert {row["source"] for row in table.means([section]).to_pylist()} == {"each"}
 
 
+def test_what_the_suite_lets_follow_from_the_language_makes_no_other_entry(bench: Bench) -> None:
+    (bench.cards / "suites" / "toy.yaml").write_text(
+        SUITE.replace("source: one:aa", "source: each") + "each:\n  one:aa: {batch_size: 4}\n"
+    )
+    bench.reload()
+    usual = bench.catalogue.suite("toy").training["batch_size"]
+    small = on_itself(bench, "one:aa", training={"batch_size": 4}, elsewhere={"batch_size": usual})
+    others = on_itself(bench, *ALL[1:])
+    (section,) = sections(bench).values()
+    line = only(section.lines)
+    assert line.total(TRUE) is not None
+    assert line.departures == ""
+    assert {each_id(run) for run in (*small, *others)} == {line.entry_id}
+    on_itself(bench, "one:aa", training={"batch_size": 8}, data="2")  # what somebody chose does
+    (section,) = sections(bench).values()
+    assert len(section.lines) == 2
+
+
 def test_the_runs_of_an_entry_are_found_by_its_id(bench: Bench) -> None:
     runs = [*on_itself(bench, *ALL), bench.add()]
     assert compare.alike(runs[0], runs[1]) == "One entry of the leaderboard: each language on itself."

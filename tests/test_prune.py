@@ -151,9 +151,17 @@ def test_steps_are_whole_ones_or_fractions_of_training() -> None:
     ("begin", "end", "said"),
     [
         (None, 1_001, "--end 1001 is beyond the 1000 steps of training; give fewer, or a fraction below 1"),
-        (500, 0.5, "begin after step 500 of 1000 and end after step 500; give an --end after --begin"),
-        (60, None, "begin after step 60 of 1000 and end after step 60; give"),
-        (None, 10, "begin after step 10 of 1000 and end after step 10; give"),
+        (
+            500,
+            0.5,
+            "after step 500 of 1000 (--begin 500) and end after step 500 (--end 0.5); give an --end after --begin",
+        ),
+        (60, None, "(--begin 60) and end after step 60 (the default for so much data; there is no --end); give"),
+        (
+            None,
+            10,
+            "step 10 of 1000 (the default for so much data; there is no --begin) and end after step 10 (--end 10);",
+        ),
     ],
 )
 def test_steps_that_do_not_fit_training_are_one_line(begin: float | None, end: float | None, said: str) -> None:
@@ -185,13 +193,15 @@ def test_options_that_mean_nothing_are_one_line(options: dict[str, Any], said: s
     assert "\n" not in str(error.value)
 
 
-def test_an_end_beyond_training_stops_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["prune", "crf+prune"])
+def test_an_end_beyond_training_is_known_while_a_run_is_planned(tmp_path: Path, method: str) -> None:
     small = worlds.build(tmp_path)
-    answer = worlds.call(*small.argv(tmp_path / "results", "--end", 17, method="prune"))  # 4 epochs of 4 steps
+    answer = worlds.call(*small.argv(tmp_path / "results", "--end", 17, method=method))  # 4 epochs of 4 steps
     assert answer.status == 2
     assert answer.err == (
         "xner-bench: --end 17 is beyond the 16 steps of training; give fewer, or a fraction below 1\n"
     )
+    assert not list((tmp_path / "results" / "runs").glob("[!.]*"))  # nothing to be done again
 
 
 # The smallest.

@@ -26,6 +26,12 @@ BOTH = (
 )
 
 
+ALONE = (
+    worlds.SUITE.replace("name: small", "name: alone").replace("source: villages:en", "source: each")
+    + "each:\n  villages:sw: {batch_size: 4, lr: 3}\n"
+)
+
+
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     folder = tmp_path_factory.mktemp("catalogue")
@@ -35,6 +41,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
         "towns.yaml": TOWNS,
         "suites/small.yaml": worlds.SUITE,
         "suites/both.yaml": BOTH,
+        "suites/alone.yaml": ALONE,
     }.items():
         (folder / name).write_text(text, "utf-8")
     return catalogue.load([folder])
@@ -169,6 +176,20 @@ def test_a_revision_belongs_to_the_suites_own_encoder(known: Catalogue) -> None:
     assert settle(known, "both", encoder="owner/other", encoder_revision="def").encoder_revision == "def"
     assert settle(known, "both", encoder_revision="def").encoder_revision == "def"
     assert settle(known, "small").encoder_revision is None
+
+
+def test_a_suite_may_train_single_languages_otherwise(known: Catalogue) -> None:
+    usual = known.suite("alone").training
+
+    def settled(language: str, **given: Any) -> tuple[int, float, dict[str, Any]]:
+        found = settle(known, "alone", source=language, targets=[language], **given)
+        return found.training.batch_size, found.training.lr, found.elsewhere
+
+    assert settled("villages:en") == (usual["batch_size"], usual["lr"], {})
+    assert settled("sw") == (4, 3.0, {"batch_size": usual["batch_size"], "lr": usual["lr"]})
+    assert settled("sw", batch_size=8) == (8, 3.0, {"lr": usual["lr"]})  # what was asked for is no longer the suite's
+    found = settle(known, "alone", source="sw", targets=["sw", "no"])  # not on itself
+    assert (found.training.batch_size, found.elsewhere) == (usual["batch_size"], {})
 
 
 def test_harmonization_is_of_the_data_sets_that_are_read(known: Catalogue) -> None:

@@ -6,7 +6,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -126,6 +126,9 @@ def _suite(found: Catalogue, suite: Suite, more: str) -> None:
     _facts([("grids", " ".join(suite.grids))])
     click.echo("\ntraining")
     _facts([(key, setting(value)) for key, value in suite.training.items()], indent="  ")
+    if suite.each:
+        click.echo("\ntraining of languages on themselves, where it is otherwise")
+        _facts([(name, _pairs(own)) for name, own in suite.each.items()], indent="  ")
     table = _table("target", "name", "script", "family", "dev", "test", right=("dev", "test"))
     for key in suite.targets:
         _, language = found.language(key)
@@ -134,6 +137,10 @@ def _suite(found: Catalogue, suite: Suite, more: str) -> None:
     click.echo(f"\n{len(suite.targets)} targets, sentences by split")
     _show(table)
     click.echo(f"\nRun it: xner-bench run --suite {suite.name} --method {_example(suite)}{more}")
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return " ".join(f"{name} {setting(value)}" for name, value in values.items())
 
 
 def _encoder(suite: Suite) -> str:

@@ -102,20 +102,19 @@ def _run_lines(run: Run, catalogue: Catalogue) -> Iterator[RunLine]:
 
 
 def _run_columns(run: Run, lines: Sequence[RunLine], found: Mapping[Cell, Scored], profile: str) -> list[Column]:
-    """TRUE, source-dev where it differs from TRUE, and ORACLE; ORACLE alone where a target's labels chose settings."""
+    """TRUE, source-dev and average where they differ from TRUE, and ORACLE; ORACLE alone where a target's labels chose
+    settings."""
     true = run.settings.true_protocol
+    scored = {cell.protocol for cell in found}  # runs of an earlier version have no average
 
     def column(heading: str, protocol: str) -> Column:
         return Column(heading, [_run_cell(line, found, protocol, profile) for line in lines])
 
-    first, middle, last = (
-        column(f"TRUE\n({true})", true),
-        column("source-dev", "source-dev"),
-        column("ORACLE", "oracle"),
-    )
+    first, last = column(f"TRUE\n({true})", true), column("ORACLE", "oracle")
     if not run.settings.zero_shot:
         return [last]
-    return [first, last] if middle.cells == first.cells else [first, middle, last]
+    between = (column(name, name) for name in ("source-dev", "average") if name in scored)
+    return [first, *(one for one in between if one.cells != first.cells), last]
 
 
 def _perturbed_columns(

@@ -154,6 +154,46 @@ def predictions(run: Run, table: pa.Table, scored: pa.Table) -> Iterator[str]:
         yield from _of(sizes, _predictions(run, sizes, tagged, counted))
 
 
+def sentence_counts(run: Run, table: pa.Table, scored: pa.Table) -> Iterator[str]:
+    """What is wrong with the counts of single sentences: they add up to the scores', or else one of them is wrong."""
+    rows = table.to_pylist()
+    for sizes in _splits(run):
+        told = _added(row for row in scored.to_pylist() if row["split"] == sizes.split)
+        strict = {cell for cell in told if cell[1] == SELECTING}  # the others cannot be made of predictions later
+        own = [row for row in rows if row["split"] == sizes.split]
+        found = Counter((place(row), row["profile"]) for row in own)
+        yield from _of(sizes, _first(f"{_cell(cell)} stands twice" for cell, n in found.items() if n > 1))
+        yield from _of(sizes, _first(f"no {_cell(cell)}" for cell in sorted(strict - found.keys())))
+        yield from _of(
+            sizes, _first(f"{_cell(cell)}, which was not scored" for cell in sorted(found.keys() - told.keys()))
+        )
+        yield from _of(sizes, _first(_otherwise(sizes, own, told)))
+
+
+def _cell(cell: tuple[Place, str]) -> str:
+    return f"sentences of {cell[0]}, {cell[1]}"
+
+
+def _added(scored: Iterable[Row]) -> dict[tuple[Place, str], list[int]]:
+    """tp, fp and fn of all types together."""
+    types: dict[tuple[Place, str], dict[str, tuple[int, int, int]]] = defaultdict(dict)
+    for row in scored:
+        if not protocol.shots(row["protocol"]):
+            types[place(row), row["profile"]][row["type"]] = (row["tp"], row["fp"], row["fn"])
+    return {cell: [sum(counts) for counts in zip(*found.values(), strict=True)] for cell, found in types.items()}
+
+
+def _otherwise(sizes: Sizes, own: Iterable[Row], told: Mapping[tuple[Place, str], list[int]]) -> Iterator[str]:
+    for row in own:
+        cell, columns = (place(row), row["profile"]), [row[name] for name in COUNTS[:3]]
+        if any(column is None or any(n is None or n < 0 for n in column) for column in columns):
+            yield f"{_cell(cell)}: a count is no count"
+        elif {len(column) for column in columns} != {sizes.sentences.get(cell[0].corpus)}:
+            yield f"{_cell(cell)}: not as many as were read"
+        elif cell in told and (sums := [sum(column) for column in columns]) != told[cell]:
+            yield f"{_cell(cell)} add up to {sums} found, invented, missed; the scores count {told[cell]}"
+
+
 def tuned(run: Run, table: pa.Table, scored: pa.Table) -> Iterator[str]:
     """The same of what was predicted after few-shot fine-tuning."""
     import pyarrow.compute as pc

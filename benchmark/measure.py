@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from xner_bench.score import Counts, count, spans
+from xner_bench.score import Counts, count, count_by_sentence, spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,16 @@ def tally(gold: NDArray[np.int64], predicted: NDArray[np.int64]) -> Counts:
     return Counts(right, wrong, wrong)
 
 
+def tally_by_sentence(
+    gold: NDArray[np.int64], predicted: NDArray[np.int64], offsets: NDArray[np.integer]
+) -> NDArray[np.int32]:
+    """The same of every sentence, (S, 3). `offsets` (S + 1,): where each begins."""
+    sentence = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    right = np.bincount(sentence[gold == predicted], minlength=len(offsets) - 1)
+    wrong = np.diff(offsets) - right
+    return np.stack([right, wrong, wrong], axis=1).astype(np.int32)
+
+
 class Gold:
     """The true entities of a corpus, ready to be compared again and again."""
 
@@ -85,6 +95,14 @@ class Gold:
             return {TAG: tally(self._units(rule), predicted)}
         found = count(self.spans(self._units(rule), rule), self.spans(predicted, rule), len(self.types))
         return dict(zip(self.types, found, strict=True))
+
+    def per_sentence(self, predicted: NDArray[np.int64], profile: Profile) -> NDArray[np.int32]:
+        """tp, fp and fn of every sentence, (S, 3), all types together: they add up to those of `compare`."""
+        rule = RULES[profile]
+        units, offsets = self._units(rule), self._offsets(rule)
+        if not rule.entities:
+            return tally_by_sentence(units, predicted, offsets)
+        return count_by_sentence(self.spans(units, rule), self.spans(predicted, rule), len(self.types), offsets)
 
     def spans(self, tags: NDArray[np.int64], rule: Rule) -> Spans:
         """Entities in a sequence of tags of this corpus."""

@@ -4,6 +4,7 @@
     run.json             settings, provenance, state; written when the run starts and again, last, when it ends
     selection.json       which checkpoint answers which target; written before any test label is read
     scores.parquet       counts per data set, language, split, protocol, checkpoint, profile and type
+    sentence_counts.parquet  counts of every test sentence, all types together; early runs have none
     predictions.parquet  the predicted entities of every test sentence
     history.parquet      loss, learning rate and dev scores
     few_shot.parquet     with --few-shot: which sentences of the targets were learned from
@@ -135,6 +136,8 @@ class Run(BaseModel):
     missing: tuple[Missing, ...] = ()
     provenance: dict[str, Any]
     seconds: dict[str, float] = {}
+    peak_memory: float | None = None  # MiB, resident set of the last process that carried it out
+    peak_gpu_memory: float | None = None  # MiB, allocated by torch
     error: str | None = None
     resumed: tuple[str, ...] = ()  # after which epochs another process went on, and what was otherwise there
     checkpoint_kept: bool = False
@@ -167,6 +170,16 @@ PREDICTIONS = (
     ("start", "int64"),  # word, from 0
     ("end", "int64"),  # one past the last word
     ("type", "string"),
+)
+SENTENCE_COUNTS = (
+    ("dataset", "string"),
+    ("language", "string"),
+    ("split", "string"),
+    ("checkpoint", "int64"),
+    ("profile", "string"),
+    ("tp", "list<int32>"),  # of each sentence, all types together, in the corpus' order
+    ("fp", "list<int32>"),
+    ("fn", "list<int32>"),
 )
 SAMPLES = (
     ("dataset", "string"),
@@ -252,7 +265,7 @@ class Store:
         import pyarrow.parquet as pq
 
         columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-        arrays = [pa.array(column, pa.type_for_alias(kind)) for column, (_, kind) in zip(columns, schema, strict=True)]
+        arrays = [pa.array(column, arrow_type(kind)) for column, (_, kind) in zip(columns, schema, strict=True)]
         sink = pa.BufferOutputStream()
         pq.write_table(pa.table(arrays, names=[column for column, _ in schema]), sink)
         self.write(run_id, f"{name}.parquet", sink.getvalue().to_pybytes())
@@ -332,6 +345,13 @@ class Store:
 
     def _records(self) -> list[Path]:
         return sorted((self.root / "runs").glob("*/run.json"))
+
+
+def arrow_type(kind: str) -> pa.DataType:
+    """The Arrow type of a column's kind."""
+    import pyarrow as pa
+
+    return pa.list_(pa.int32()) if kind == "list<int32>" else pa.type_for_alias(kind)
 
 
 def parse_selection(data: bytes) -> tuple[dict[int, dict[str, float | None]], dict[str, dict[str, int]]]:

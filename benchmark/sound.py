@@ -9,7 +9,7 @@ import json
 import struct
 from typing import TYPE_CHECKING, Any
 
-from xner_bench.results import parse_selection
+from xner_bench.results import arrow_type, parse_selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def read_table(path: Path, schema: Sequence[tuple[str, str]]) -> tuple[pa.Table 
         raise
     except (OSError, pa.ArrowException) as error:
         return None, " ".join(str(error).split())
-    expected = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in schema])
+    expected = pa.schema([(name, arrow_type(kind)) for name, kind in schema])
     if not table.schema.equals(expected):
         return None, f"its columns are not {', '.join(name for name, _ in schema)} as they should be"
     return table, ""

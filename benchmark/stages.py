@@ -10,9 +10,18 @@ import numpy as np
 
 from xner_bench import building, device, export, measure, predict, protocol, resume, samples
 from xner_bench.checkpoints import Checkpoints
+from xner_bench.memory import Meter, Peak
 from xner_bench.method import Moment
 from xner_bench.plan import Part
-from xner_bench.results import FEW_SHOT_PREDICTIONS, HISTORY, PREDICTIONS, SAMPLES, SCORES, Store
+from xner_bench.results import (
+    FEW_SHOT_PREDICTIONS,
+    HISTORY,
+    PREDICTIONS,
+    SAMPLES,
+    SCORES,
+    SENTENCE_COUNTS,
+    Store,
+)
 from xner_bench.score import micro
 from xner_bench.train import Fit
 from xner_bench.work import Work
@@ -29,7 +38,7 @@ if TYPE_CHECKING:
 
 def prepare(ready: Plan, store: Store, watch: Watch, after_epoch: AfterEpoch | None = None) -> Work:
     """Load the encoder, put the head on it, and encode every corpus. Nothing is recorded yet."""
-    start = monotonic()
+    start, memory = monotonic(), Meter(ready.device)
     device.make_deterministic(ready.device)
     device.use_threads(ready.execution.threads)
     encoder, built = building.assemble(ready, watch)
@@ -39,8 +48,9 @@ def prepare(ready: Plan, store: Store, watch: Watch, after_epoch: AfterEpoch | N
     building.make_ready(ready, encoder, built, np.unique(building.training(ready, encoded).ids), watch)
     record = building.begin(ready, encoder)
     checkpoints = Checkpoints(store.folder(record.run_id) / "epochs")
-    seconds = {"preparing": round(monotonic() - start, 3)}
-    return Work(ready, store, watch, encoder, built, record, encoded, checkpoints, after_epoch, seconds=seconds)
+    work = Work(ready, store, watch, encoder, built, record, encoded, checkpoints, after_epoch, memory=memory)
+    work.seconds["preparing"] = round(monotonic() - start, 3)
+    return work
 
 
 def train(work: Work) -> None:
@@ -115,6 +125,7 @@ def finish(work: Work) -> None:
     """Write the tables, the checkpoint if it is to be kept, and last of all that the run is done."""
     run_id = work.record.run_id
     work.store.save_table(run_id, f"{work.draft}scores", SCORES, work.scores)
+    work.store.save_table(run_id, f"{work.draft}sentence_counts", SENTENCE_COUNTS, work.counted)
     work.store.save_table(run_id, f"{work.draft}predictions", PREDICTIONS, work.predictions)
     work.store.save_table(run_id, f"{work.draft}history", HISTORY, history(work))
     if work.ready.shots:
@@ -148,5 +159,7 @@ def history(work: Work) -> Iterator[tuple[object, ...]]:
 
 
 def close(work: Work, **changes: object) -> None:
-    work.record = work.record.model_copy(update={"seconds": work.seconds, **changes})
+    peak = work.memory.peak() if work.memory else Peak(None, None)
+    spent = {"seconds": work.seconds, "peak_memory": peak.resident, "peak_gpu_memory": peak.gpu}
+    work.record = work.record.model_copy(update=spent | changes)
     work.store.save_run(work.record)

@@ -85,9 +85,11 @@ def note_scores(
     tagged: NDArray[np.int64],
     profiles: Sequence[Profile],
 ) -> None:
-    """One row for each protocol that this checkpoint answers, each profile and each type."""
+    """One row for each protocol that this checkpoint answers, each profile and each type; and by sentence."""
     protocols = protocol.answers(work.selection, part.corpus, epoch)
     work.scores += score_rows(part, protocols, epoch, gold, tagged, profiles)
+    place = (*part.corpus.split(":"), part.split, epoch)
+    work.counted += [(*place, profile, *gold.per_sentence(tagged, profile).T) for profile in profiles]
 
 
 def score_rows(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xner_bench import agreement, drive, identity, sound, studies, survey, undertakings, whole
 from xner_bench.errors import XnerError
-from xner_bench.results import FEW_SHOT_PREDICTIONS, HISTORY, PREDICTIONS, SAMPLES, SCORES, read_run
+from xner_bench.results import FEW_SHOT_PREDICTIONS, HISTORY, PREDICTIONS, SAMPLES, SCORES, SENTENCE_COUNTS, read_run
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ Remedy = Literal["set aside", "remove", "move", "mend"]
 
 TABLES = {"scores": SCORES, "predictions": PREDICTIONS, "history": HISTORY}
 FEW_SHOT = {"few_shot": SAMPLES, "few_shot_predictions": FEW_SHOT_PREDICTIONS}  # of runs that were asked for it
+LATER = {"sentence_counts": SENTENCE_COUNTS}  # early runs have none
 ASIDE = ".damaged"  # the end of the name of whatever was set aside
 TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}|\..+\.part|\.probe-\d+")  # of files.py, whole.py, export.py, Store.probe
 PATIENCE = 3600.0  # seconds; a temporary file outside of a run's folder that is older belongs to nobody any more
@@ -154,7 +155,8 @@ def _epochs(folder: Path, run: Run) -> Iterator[Finding]:
 def _results(folder: Path, run: Run) -> Iterator[Finding]:
     """The files of a finished run: there, readable, and in agreement."""
     tables: dict[str, Any] = {}
-    for name, schema in (TABLES | FEW_SHOT if run.few_shot else TABLES).items():
+    later = {name: schema for name, schema in LATER.items() if (folder / f"{name}.parquet").exists()}
+    for name, schema in (TABLES | later | (FEW_SHOT if run.few_shot else {})).items():
         path = folder / f"{name}.parquet"
         tables[name], problem = sound.read_table(path, schema)
         if problem:
@@ -184,9 +186,15 @@ def _contradictions(run: Run, tables: dict[str, Any], chosen: Any) -> Iterator[t
     dev, selection = chosen or ({}, {})
     scores, predictions, history = (tables[name] for name in TABLES)
     samples, tuned = (tables.get(name) for name in FEW_SHOT)
+    counted = tables.get("sentence_counts")
     checks: list[tuple[str, Sequence[Any], Any]] = [
         ("scores.parquet", (scores, chosen), lambda: agreement.scores(run, scores, selection)),
         ("predictions.parquet", (scores, predictions), lambda: agreement.predictions(run, predictions, scores)),
+        (
+            "sentence_counts.parquet",
+            (scores, counted),
+            lambda: agreement.sentence_counts(run, counted, scores),
+        ),
         ("few_shot.parquet", (samples,), lambda: agreement.samples(run, samples)),
         ("few_shot_predictions.parquet", (scores, tuned), lambda: agreement.tuned(run, tuned, scores)),
         ("history.parquet", (history, chosen), lambda: agreement.history(run, history, dev)),
@@ -213,7 +221,7 @@ def check_rest(store: Store) -> Iterator[Finding]:
 
 
 def _leaderboard(results: Path) -> Iterator[Finding]:
-    for name in ("per_language.parquet", "leaderboard.parquet"):
+    for name in ("per_language.parquet", "leaderboard.parquet", "comparisons.parquet"):
         path = results / "leaderboard" / name
         if path.exists() and (problem := sound.parquet_problem(path)):
             yield Finding("damaged", path, problem, remedy="set aside")

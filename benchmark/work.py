@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xner_bench.encode import Encoded
     from xner_bench.encoder import Encoder
     from xner_bench.measure import Gold
+    from xner_bench.memory import Meter
     from xner_bench.method import Moment
     from xner_bench.plan import Part, Plan
     from xner_bench.protocol import DevScores, Selection
@@ -64,10 +65,12 @@ class Work:
     perturbed: dict[Part, Corpus] = field(default_factory=dict)  # test splits with other entities
     steps: list[Step] = field(default_factory=list)
     scores: list[tuple[object, ...]] = field(default_factory=list)
+    counted: list[tuple[object, ...]] = field(default_factory=list)  # sentence by sentence
     predictions: list[tuple[object, ...]] = field(default_factory=list)
     tuned: list[tuple[object, ...]] = field(default_factory=list)  # predictions after few-shot fine-tuning
     end: Moment | None = None  # of training
     seconds: dict[str, float] = field(default_factory=dict)
+    memory: Meter | None = None
 
     @property
     def settings(self) -> RunSettings:

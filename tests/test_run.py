@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FILES = {"run.json", "selection.json", "scores.parquet", "predictions.parquet", "history.parquet"}
+FILES = {
+    *("run.json", "selection.json", "history.parquet"),
+    *("scores.parquet", "sentence_counts.parquet", "predictions.parquet"),
+}
 RAISING = """
 class Head(LinearHead):
     def loss(self, states, tags):

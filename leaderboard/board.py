@@ -19,6 +19,7 @@ from xner_bench.errors import UnknownName, XnerError
 from xner_bench.leaderboard import legend, robustness, scores
 from xner_bench.leaderboard.cells import stat
 from xner_bench.leaderboard.entries import Entry, entries
+from xner_bench.leaderboard.evidence import weighed
 from xner_bench.leaderboard.gather import trained_on
 from xner_bench.leaderboard.groups import Group, datasets, groups
 from xner_bench.leaderboard.lines import Line, Mean, Row, Section
@@ -43,9 +44,12 @@ _PROFILES = get_args(Profile)  # the sound default first
 SeedScores = tuple["dict[Cell, Scored]", ...]  # one of each seed of an entry
 
 
-def build(store: Store, catalogue: Catalogue, suite: str | None = None, watch: Watch = SILENT) -> tuple[Section, ...]:
+def build(
+    store: Store, catalogue: Catalogue, suite: str | None = None, watch: Watch = SILENT, draws: int = 0
+) -> tuple[Section, ...]:
     """The leaderboard of a store's runs, or of those of one suite. Records that cannot be read are noted and counted.
 
+    `draws`: of the evidence on differences, see `significance`; 0 for none of it.
     Raises XnerError where there is nothing to rank, or where the catalogue does not have the suite of a run.
     """
     records = survey.read(store)
@@ -63,10 +67,11 @@ def build(store: Store, catalogue: Catalogue, suite: str | None = None, watch: W
         own = catalogue.suite(run.settings.suite)
         grouped[own.name, trained_on(run.settings, own)].append(run)
     others: Counter[str] = Counter(one.kind for one in lost)  # nobody knows of which suite
-    return tuple(
+    sections = [
         _section(store, catalogue, labelled, grouped[name, source], catalogue.suite(name), source, others)
         for name, source in sorted(grouped)
-    )
+    ]
+    return tuple(weighed(store, one, labelled, draws, watch) if draws else one for one in sections)
 
 
 def _nothing(store: Store, suite: str | None, runs: Sequence[Run]) -> str:
@@ -199,6 +204,7 @@ def _lines(entry: Entry, seeds: SeedScores, section: Section) -> list[Line]:
             departures=entry.departures,
             entry_id=entry.entry_id,
             run_ids=tuple(run.run_id for run in entry.runs),
+            runs=entry.runs,
             n_seeds=len(entry.seeds),
             types=run.settings.types,
             fingerprint=run.encoder.fingerprint,

@@ -36,11 +36,11 @@ def pairs(section: Section, profile: str) -> list[Pair]:
     """Own entries of a profile that have a baseline, with it, in the section's order."""
     own = [line for line in section.lines if line.profile == profile and not line.published]
     baselines = [line for line in own if line.method == BASELINE]
-    found = [Pair(line, base) for line in own for base in baselines if line.method != BASELINE and _alike(line, base)]
+    found = [Pair(line, base) for line in own for base in baselines if line.method != BASELINE and alike(line, base)]
     return [pair for pair in found if any(pair.difference(*at) for at in pair.line.seeds)]
 
 
-def _alike(line: Line, baseline: Line) -> bool:
+def alike(line: Line, baseline: Line) -> bool:
     """Trained in the same way from the same encoder, on the same data as far as both read it."""
     if any(line.data[part] != baseline.data[part] for part in line.data.keys() & baseline.data.keys()):
         return False

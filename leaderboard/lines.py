@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from xner_bench.catalogue import Suite
     from xner_bench.leaderboard.cells import Stat
+    from xner_bench.leaderboard.evidence_types import Evidence
     from xner_bench.leaderboard.groups import Group
+    from xner_bench.results import Run
     from xner_bench.score import Counts
 
 
@@ -52,6 +54,7 @@ class Line:
     departures: str = ""
     entry_id: str | None = None
     run_ids: tuple[str, ...] = ()
+    runs: tuple[Run, ...] = ()  # the records of these; none of a published line
     n_seeds: int | None = None
     published: bool = False
     types: tuple[str, ...] = ()
@@ -84,6 +87,7 @@ class Section:
     unranked: Mapping[str, int]  # state -> runs
     differing: tuple[str, ...]  # splits of which the entries did not read the same data: "wikiann:am test"
     perturbed: tuple[Line, ...] = ()  # lines of perturbed splits, one split after the other
+    evidence: Evidence | None = None  # on the differences between own entries, where it was asked for
 
     @property
     def profiles(self) -> tuple[str, ...]:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from xner_bench.leaderboard import differences, legend, robustness, shots
-from xner_bench.leaderboard.cells import NONE, plain
+from xner_bench.leaderboard import evidence_markdown as shown
+from xner_bench.leaderboard.cells import NONE
 from xner_bench.leaderboard.groups import datasets
+from xner_bench.leaderboard.marked import NAMES, bold, named
+from xner_bench.leaderboard.marked import escape as escape
+from xner_bench.leaderboard.marked import grid as grid
+from xner_bench.leaderboard.published import TEST
 from xner_bench.sources import FEW, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from xner_bench.catalogue import Catalogue
-    from xner_bench.leaderboard.lines import Line, Mean, Row, Section
-
-_SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!|~<>&$:^]")
-_WWW = re.compile(r"\bwww\.", re.IGNORECASE)
-
-
-def escape(text: str) -> str:
-    """Any text as one line of Markdown that shows just that: no markup, link, HTML or end of a cell."""
-    escaped = _SPECIAL.sub(r"\\\g<0>", plain(text))
-    escaped = _WWW.sub(lambda found: found.group()[:-1] + "\\.", escaped)
-    return escaped.replace("@", "@<!-- -->")  # name@host would be made a link, escaped or not
+    from xner_bench.leaderboard.lines import Line, Row, Section
 
 
 def leaderboard(sections: Sequence[Section]) -> str:
@@ -33,9 +27,13 @@ def leaderboard(sections: Sequence[Section]) -> str:
     for section in sections:
         parts += _head(section)
         for profile in section.profiles:
-            parts += [_profile(profile), _group_table(section, _of(section, profile)), *_differences(section, profile)]
+            parts += [_profile(profile), _group_table(section, _of(section, profile)), *shown.about(section)]
+            parts += _differences(section, profile)
+            parts += shown.from_best(section, profile)
+            parts += shown.of_ranks(section, profile)
             parts += _robustness(section, profile)
             parts += _few_shot(section, profile)
+        parts += shown.of_costs(section)
         parts += _notes(section)
     return _document(parts)
 
@@ -46,7 +44,9 @@ def per_language(sections: Sequence[Section], catalogue: Catalogue) -> str:
     for section in sections:
         parts += _head(section)
         for profile in section.profiles:
-            parts += [_profile(profile), *_language_blocks(section, catalogue, _of(section, profile))]
+            parts += [_profile(profile), *shown.about(section)]
+            parts += [escape(text) for text in (shown.CELL, shown.SMALLEST_ABOUT) if section.evidence]
+            parts += _language_blocks(section, catalogue, _of(section, profile))
             for name, lines in robustness.of(section, profile):
                 parts += [escape(robustness.about(name)), *_language_blocks(section, catalogue, lines)]
         parts += _notes(section)
@@ -88,34 +88,39 @@ def _of(section: Section, profile: str) -> list[Line]:
 
 def _group_table(section: Section, lines: Sequence[Line]) -> str:
     columns = [(group.name, title, protocol) for group in section.groups for title, protocol in legend.shown(section)]
-    header = [*_NAMES, *(f"{escape(name)}, {title}" for name, title, _ in columns)]
+    header = [*NAMES, *(f"{escape(name)}, {title}" for name, title, _ in columns)]
     rows = [
         [
-            *_names(line, line.means.values()),
-            *(legend.group_cell(line, name, protocol) for name, _, protocol in columns),
+            *named(line, line.means.values()),
+            *(
+                bold(legend.group_cell(line, name, protocol), shown.is_bold(section, line, protocol, name))
+                for name, _, protocol in columns
+            ),
         ]
         for line in lines
     ]
-    return _grid(header, rows, len(_NAMES))
+    return grid(header, rows, len(NAMES))
 
 
 def _differences(section: Section, profile: str) -> list[str]:
     """What the methods change, where there is a baseline."""
+    if section.evidence:
+        return list(shown.from_baseline(section, profile))
     found = differences.pairs(section, profile)
     if not found:
         return []
     columns = [(group.name, title, protocol) for group in section.groups for title, protocol in legend.shown(section)]
     against = differences.several(found)
-    names = (*_NAMES, *["Against"] * against)
+    names = (*NAMES, *["Against"] * against)
     header = [*names, *(f"{escape(name)}, {title}" for name, title, _ in columns)]
     rows = [
         [
-            *(*_names(pair.line, ()), *[escape(pair.baseline.label)] * against),
+            *(*named(pair.line, ()), *[escape(pair.baseline.label)] * against),
             *(differences.cell(pair, name, protocol) for name, _, protocol in columns),
         ]
         for pair in found
     ]
-    return [f"{escape(differences.heading(found))}. {escape(differences.ABOUT)}", _grid(header, rows, len(names))]
+    return [f"{escape(differences.heading(found))}. {escape(differences.ABOUT)}", grid(header, rows, len(names))]
 
 
 def _robustness(section: Section, profile: str) -> Iterator[str]:
@@ -132,19 +137,12 @@ def _few_shot(section: Section, profile: str) -> Iterator[str]:
     yield from [escape(shots.ABOUT)] if found else []
     for group in shots.groups(section) if found else ():
         yield f"{escape(shots.heading(group))}:"
-        names = [*_NAMES, "Sampling"]
+        names = [*NAMES, "Sampling"]
         rows = [
-            [*_names(curve.line, ()), curve.sampling, *(curve.cell(section, group, k) for k in numbers)]
+            [*named(curve.line, ()), curve.sampling, *(curve.cell(section, group, k) for k in numbers)]
             for curve in found
         ]
-        yield _grid([*names, *(f"k = {k:,}" for k in numbers)], rows, len(names))
-
-
-_NAMES = ("Entry", "Encoder")
-
-
-def _names(line: Line, shown: Iterable[Row | Mean]) -> list[str]:
-    return [escape(legend.label(line, shown)), escape(line.encoder)]
+        yield grid([*names, *(f"k = {k:,}" for k in numbers)], rows, len(names))
 
 
 def _language_blocks(section: Section, catalogue: Catalogue, lines: Sequence[Line]) -> Iterator[str]:
@@ -156,8 +154,10 @@ def _language_blocks(section: Section, catalogue: Catalogue, lines: Sequence[Lin
             if having:
                 heading = escape(legend.title(catalogue, dataset))
                 yield f"#### {heading}, {_protocol(section, protocol)}"
-                yield _language_table(having, corpora, protocol, catalogue)
+                yield _language_table(section, having, corpora, protocol, catalogue)
                 yield _remarks(having, corpora, protocol, catalogue)
+                if having[0].split == TEST:
+                    yield from shown.by_language(section, having[0].profile, corpora, protocol, catalogue)
 
 
 def _protocol(section: Section, protocol: str) -> str:
@@ -165,15 +165,20 @@ def _protocol(section: Section, protocol: str) -> str:
     return f"{role} ({escape(protocol)})" if role not in ("", protocol.upper()) else role or escape(protocol)
 
 
-def _language_table(lines: Sequence[Line], corpora: Sequence[str], protocol: str, catalogue: Catalogue) -> str:
+def _language_table(
+    section: Section, lines: Sequence[Line], corpora: Sequence[str], protocol: str, catalogue: Catalogue
+) -> str:
     languages = [escape(legend.language_name(catalogue, corpus)) for corpus in corpora]
-    rows = [_language_row(line, corpora, protocol) for line in lines]
-    return _grid([*_NAMES, "Seeds", *languages], rows, len(_NAMES))
+    rows = [_language_row(section, line, corpora, protocol) for line in lines]
+    return grid([*NAMES, "Seeds", *languages], rows, len(NAMES))
 
 
-def _language_row(line: Line, corpora: Sequence[str], protocol: str) -> list[str]:
-    scores = [legend.language_cell(line, corpus, protocol) for corpus in corpora]
-    return [*_names(line, filter(None, _rows(line, corpora, protocol))), str(line.n_seeds or NONE), *scores]
+def _language_row(section: Section, line: Line, corpora: Sequence[str], protocol: str) -> list[str]:
+    scores = [
+        bold(legend.language_cell(line, corpus, protocol), shown.is_bold(section, line, protocol, corpus))
+        for corpus in corpora
+    ]
+    return [*named(line, filter(None, _rows(line, corpora, protocol))), str(line.n_seeds or NONE), *scores]
 
 
 def _rows(line: Line, corpora: Iterable[str], protocol: str) -> list[Row | None]:
@@ -191,9 +196,3 @@ def _remarks(lines: Iterable[Line], corpora: Sequence[str], protocol: str, catal
         texts = (f"{line.label}: {', '.join(names)}: {remark}" for remark, names in why.items())
         found += [f"- {escape(text)}" for text in texts]
     return "\n".join(found)
-
-
-def _grid(header: Sequence[str], rows: Iterable[Sequence[str]], names: int) -> str:
-    """A table of cells that are Markdown already; `names` columns to the left, numbers to the right."""
-    rule = ["---" if index < names else "---:" for index in range(len(header))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))

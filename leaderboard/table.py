@@ -94,7 +94,7 @@ def per_language(sections: Sequence[Section], catalogue: Catalogue) -> pa.Table:
     """One row per entry, split, corpus, protocol and profile."""
     rows = [
         _entry(section, line)
-        | _corpus(catalogue, corpus)
+        | of_corpus(catalogue, corpus)
         | _score(section, line, protocol, row)
         | _counts(row)
         | {"change": robustness.row_change(line, (corpus, protocol))}
@@ -146,7 +146,8 @@ def _entry(section: Section, line: Line) -> dict[str, Any]:
     }
 
 
-def _corpus(catalogue: Catalogue, corpus: str) -> dict[str, Any]:
+def of_corpus(catalogue: Catalogue, corpus: str) -> dict[str, Any]:
+    """The columns of CORPUS."""
     dataset, _, code = corpus.partition(":")
     language = _language(catalogue, corpus)
     facts = {name: getattr(language, name) for name in ("iso639_3", "script", "family")} if language else {}
@@ -200,11 +201,15 @@ def _group(section: Section, name: str, mean: Mean) -> dict[str, Any]:
 
 
 def _table(rows: Sequence[dict[str, Any]], columns: Sequence[Column], sections: Sequence[Section]) -> pa.Table:
+    return arrow(rows, (*columns, *_option_columns(sections)))
+
+
+def arrow(rows: Sequence[dict[str, Any]], columns: Sequence[Column]) -> pa.Table:
+    """Rows as a table with these columns; what a row does not name is null."""
     import pyarrow as pa
 
-    every = (*columns, *_option_columns(sections))
-    arrays = [pa.array(_values(rows, column), _type(column.kind)) for column in every]
-    fields = [pa.field(column.name, _type(column.kind), metadata={"about": column.about}) for column in every]
+    arrays = [pa.array(_values(rows, column), _type(column.kind)) for column in columns]
+    fields = [pa.field(column.name, _type(column.kind), metadata={"about": column.about}) for column in columns]
     return pa.table(arrays, schema=pa.schema(fields))
 
 

@@ -69,7 +69,8 @@ def test_the_leaderboard_is_a_row_an_entry_and_a_column_a_group_and_protocol(ben
     for seed, tp in ((1, 6), (2, 8)):
         bench.add(seed=seed, scores={("two:bb", "oracle"): (tp, 1, 2)})
     bench.add("slicer", options=SLICER, scores={"two:bb": None})
-    (table,) = tables(leaderboard(bench))
+    table, ranks = tables(leaderboard(bench))
+    assert ranks[0] == ["Entry", "Encoder", "Total", "Mean rank", "Borda"]
     assert table[0] == [
         *("Entry", "Encoder", "One without the source, TRUE", "One without the source, ORACLE"),
         *("One with the source, TRUE", "One with the source, ORACLE"),

@@ -1,0 +1,81 @@
+"""The plain types of the evidence on differences between entries: what the tables, the page and the pictures read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LEVEL = 0.05  # of the corrected p-value
+
+
+class Place(NamedTuple):
+    """Where entries are compared."""
+
+    profile: str
+    protocol: str
+    at: str  # a corpus, "wikiann:sw", or a group's name
+
+
+class Comparison(NamedTuple):
+    """One entry against another, on one corpus or group, under one protocol and profile."""
+
+    entry: str  # entry_id
+    against: str  # entry_id
+    profile: str
+    protocol: str  # last, source-dev, average, oracle
+    at: str  # a corpus, "wikiann:sw", or a group's name
+    is_group: bool
+    difference: float  # points: mean over the matched seeds of the F1 of entry less that of against
+    low: float | None  # 95 % interval, points; None where there is none
+    high: float | None
+    p: float | None  # paired permutation, two-sided
+    p_holm: float | None  # Holm over the languages of a table; of a group: over the groups
+    seeds: int  # matched
+    supported: bool  # p_holm < 0.05, the interval leaves out 0, and there are two matched seeds or more
+
+    @property
+    def turned(self) -> Comparison:
+        """The same seen from the other entry."""
+        low, high = (None if one is None else -one for one in (self.high, self.low))
+        return self._replace(entry=self.against, against=self.entry, difference=-self.difference, low=low, high=high)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The comparisons of a section, and what follows from them.
+
+    Of two entries one comparison is stored: against the baseline where one of them is it, else against the one that
+    stands first in the section; `between` gives either.
+
+    Ranks follow the means. The best and those after it share rank 1 until one comes that is shown to be worse than the
+    best; that one opens the next rank in the same way, its number being one more than the entries before it. Where not
+    all entries are compared with one another, only rank 1 is shared.
+    """
+
+    comparisons: tuple[Comparison, ...]
+    baseline: Mapping[str, str]  # profile -> entry_id of standard, where the section has one
+    best: Mapping[tuple[str, str, str], str]  # (profile, protocol, at) -> entry_id with the best mean
+    ties: Mapping[tuple[str, str, str], Mapping[str, int]]  # entry_id -> rank from 1; ties share one
+    smallest: Mapping[str, float]  # corpus -> smallest difference (points) that its test set could show
+    draws: int
+    reasons: Mapping[str, str] = field(default_factory=dict)  # entry_id -> why it has no evidence
+
+    @cached_property
+    def _pairs(self) -> dict[tuple[str, ...], Comparison]:
+        """Every comparison, from both sides."""
+        every = (side for one in self.comparisons for side in (one, one.turned))
+        return {(one.entry, one.against, one.profile, one.protocol, one.at): one for one in every}
+
+    def between(self, entry: str, against: str, profile: str, protocol: str, at: str) -> Comparison | None:
+        """One entry against another, whichever way it was stored; None where they were not compared."""
+        return self._pairs.get((entry, against, profile, protocol, at))
+
+    def bold(self, profile: str, protocol: str, at: str) -> frozenset[str]:
+        """The entries that may be set in bold: the best and its ties, where some other entry is shown to be worse."""
+        ranks = self.ties.get((profile, protocol, at), {})
+        first = frozenset(entry for entry, rank in ranks.items() if rank == 1)
+        return first if len(first) < len(ranks) else frozenset()

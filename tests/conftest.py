@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import tiny
+    from playwright.sync_api import Browser
 
 # Whoever starts the tests in the background may have them ignore Ctrl-C, which processes inherit; some tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -55,3 +56,12 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> tiny.Folders:
     import tiny
 
     return tiny.Folders(tmp_path_factory.mktemp("encoders"))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real browser, where there is one."""
+    import browsing
+
+    with browsing.browser() as found:
+        yield found

@@ -4,48 +4,20 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from xner_bench.cli.catalogue import catalogue_option
+from xner_bench.cli.places import ResultsFolder as ResultsFolder
+from xner_bench.cli.places import draws_option
+from xner_bench.cli.places import results_option as results_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xner_bench.catalogue import Catalogue
     from xner_bench.leaderboard.lines import Section
     from xner_bench.results import Store
-
-
-class ResultsFolder(click.Path):
-    """A folder, which need not be there; but nothing else may be in its place."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Refuses a file, and the empty word that a shell makes of a variable that is not set."""
-        given = str(value)
-        if not given:
-            self.fail("it is empty; give a folder.", param, ctx)
-        try:
-            wrong = "is not a folder" if Path(given).exists() and not Path(given).is_dir() else ""
-        except OSError as error:
-            wrong = f"cannot be read: {(error.strerror or str(error)).lower()}"
-        if wrong:
-            self.fail(f"{given} {wrong}; give the folder that the runs are stored in.", param, ctx)
-        return Path(given)
-
-
-results_option = click.option(
-    "--results",
-    metavar="DIR",
-    default=Path("results"),
-    show_default=True,
-    type=ResultsFolder(),
-    help="The folder that the runs are stored in.",
-)
 
 
 @click.group()
@@ -61,20 +33,27 @@ def leaderboard() -> None:
     type=click.Path(path_type=Path),
     help="Where the files go.  [default: leaderboard in the folder of --results]",
 )
+@click.option("--plots", "pictures", is_flag=True, help="Pictures too, in plots/, as SVG and PNG (extra plots).")
+@draws_option
 @catalogue_option
-def build(results: Path, out: Path | None, folders: tuple[Path, ...]) -> None:
-    """Write the leaderboard as Parquet and as Markdown.
+def build(results: Path, out: Path | None, pictures: bool, draws: int, folders: tuple[Path, ...]) -> None:
+    """Write the leaderboard as a page, as Parquet and as Markdown.
 
-    Writes per_language.parquet and per_language.md (a score per entry and language), leaderboard.parquet and
-    leaderboard.md (means of groups of targets). The same runs give the same bytes.
+    Writes index.html (all of it, for a browser, also without a network), per_language.parquet and per_language.md (a
+    score per entry and language), leaderboard.parquet and leaderboard.md (means of groups of targets), and
+    comparisons.parquet (differences between entries, with intervals and p-values). The same runs give the same bytes.
     """
     from xner_bench import catalogue
     from xner_bench.cli import progress
-    from xner_bench.leaderboard import board
+    from xner_bench.leaderboard import board, plots
+    from xner_bench.leaderboard.outputs import outputs
 
+    if pictures:
+        plots.check()
     known = catalogue.load(folders)
-    sections = board.build(_store(results), known, watch=progress.watch(quiet=False))
-    for path in _write(out or results / "leaderboard", _files(sections, known)):
+    sections = board.build(_store(results), known, watch=progress.watch(quiet=False), draws=draws)
+    contents = outputs(sections, known) | (plots.plots(sections, known) if pictures else {})
+    for path in _write(out or results / "leaderboard", contents):
         click.echo(path)
     click.echo(f"{_count(sections)}; next: xner-bench leaderboard show{_flags(results, folders)}")
 
@@ -106,17 +85,6 @@ def _store(results: Path) -> Store:
     return Store(results)
 
 
-def _files(sections: Sequence[Section], known: Catalogue) -> dict[str, bytes]:
-    from xner_bench.leaderboard import markdown, table
-
-    return {
-        "per_language.parquet": table.parquet(table.per_language(sections, known)),
-        "leaderboard.parquet": table.parquet(table.means(sections)),
-        "per_language.md": markdown.per_language(sections, known).encode(),
-        "leaderboard.md": markdown.leaderboard(sections).encode(),
-    }
-
-
 def _write(folder: Path, contents: dict[str, bytes]) -> list[Path]:
     """Write the files, each whole; XnerError where that cannot be done."""
     from xner_bench import files
@@ -143,3 +111,12 @@ def _flags(results: Path, folders: Sequence[Path]) -> str:
     """What `show` must be told to show the same."""
     given = [("results", path) for path in (results,) if path != Path("results")] + [("catalogue", f) for f in folders]
     return "".join(f" --{name} {shlex.quote(str(path))}" for name, path in given)
+
+
+# They take the options of this group from `places`, so that either module can be imported first.
+from xner_bench.cli.bundles import bundle, merge, verify  # noqa: E402
+from xner_bench.cli.counts import counts  # noqa: E402
+from xner_bench.cli.publish import publish  # noqa: E402
+
+for command in (publish, bundle, verify, merge, counts):
+    leaderboard.add_command(command)

@@ -29,8 +29,9 @@ COMMANDS = {
     "data": ("xner_bench.cli.data:data", "Check the data that is here, fetch it from the hub, or perturb it."),
     "leaderboard": (
         "xner_bench.cli.leaderboard:leaderboard",
-        "Build or show the leaderboard of the results.",
+        "Build, show or publish the leaderboard of the results.",
     ),
+    "export": ("xner_bench.cli.export:export", "Write a kept checkpoint with a model card, to be shared."),
 }
 
 TERMINATED = 128 + signal.SIGTERM  # the exit status

@@ -1,0 +1,93 @@
+"""Finished runs in one file, to be sent to somebody: records, scores and predictions; no data, no weights."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xner_bench import survey, verify
+from xner_bench.errors import XnerError
+from xner_bench.leaderboard import archive, public, unpack
+from xner_bench.leaderboard.archive import Refused
+from xner_bench.results import Store, cannot_write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from xner_bench.results import Run
+
+ALL = "all"
+
+
+def chosen(store: Store, names: Sequence[str]) -> list[Run]:
+    """The finished runs with these ids, beginnings of ids or of their hashes, each once; `all` is every one.
+
+    Raises XnerError where one is named that there is not, or that is not finished.
+    """
+    if ALL in names:
+        found = [run for run in survey.read(store).runs if run.state == "done"]
+        if not found:
+            raise XnerError(f"no finished run in {store.root}; `xner-bench status` says what there is")
+        return found
+    named = {run.run_id: run for run in (survey.find(store, name) for name in names)}
+    for run in named.values():
+        if run.state != "done":
+            raise XnerError(f"run {run.run_id} is {survey.phase(store, run)}; only finished runs can be bundled")
+    return list(named.values())
+
+
+def pack(store: Store, runs: Iterable[Run], path: Path) -> None:
+    """Write a bundle: the same bytes for the same runs. Raises XnerError where a run is not sound, and for the disk."""
+    try:
+        if path.exists() and not zipfile.is_zipfile(path):
+            raise XnerError(f"{path}: is there, and no bundle; choose another file with --to")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                archive.write(stream, _members(store, runs))
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(part).chmod(0o644)
+            Path(part).replace(path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                Path(part).unlink()
+    except OSError as error:
+        raise XnerError(str(cannot_write(path, error)).replace("--results DIR", "--to FILE")) from error
+
+
+def _members(store: Store, runs: Iterable[Run]) -> Iterator[tuple[str, bytes]]:
+    yield unpack.MANIFEST, json.dumps({"bundle": unpack.BUNDLE}).encode() + b"\n"
+    for run in sorted(runs, key=lambda run: run.run_id):
+        _sound(store, run)
+        record = _record(run)
+        folder = store.folder(run.run_id)
+        files = {"run.json": record, "selection.json": (folder / "selection.json").read_bytes()}
+        tables = verify.TABLES | verify.LATER | (verify.FEW_SHOT if run.few_shot else {})
+        found = (folder / f"{name}.parquet" for name in tables)
+        files |= {path.name: path.read_bytes() for path in found if path.exists()}
+        yield from ((f"{run.run_id}/{name}", files[name]) for name in sorted(files))
+
+
+def _sound(store: Store, run: Run) -> None:
+    grave = [finding for finding in verify.check_run(store, store.folder(run.run_id)) if finding.grave]
+    if grave:
+        said = f"{grave[0].path.name}: {grave[0].problem}"
+        raise XnerError(f"run {run.run_id} is not sound: {said}; `xner-bench results check` says what to do")
+
+
+def _record(run: Run) -> bytes:
+    """The record without places of whoever made it, as a reader of the bundle will take it."""
+    shown = public.of_run(run).model_copy(update={"checkpoint_kept": False})
+    text = json.dumps(shown.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    try:
+        unpack.record(run.run_id, text.encode())
+    except Refused as error:
+        raise XnerError(f"{error}; nobody would take a bundle with this run") from None
+    return text.encode()

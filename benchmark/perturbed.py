@@ -17,7 +17,7 @@ from xner_bench.results import PerturbedRecord
 from xner_bench.settings import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from xner_bench.cards import Language, Suite
     from xner_bench.catalogue import Catalogue
@@ -51,11 +51,13 @@ def pool(prints: Mapping[str, str], asked: Iterable[str]) -> str:
     return digest({key: prints[key] for key in asked if key in prints})
 
 
-def lacking(suite: str, missing: MissingSplit) -> XnerError:
-    """What to say where a language that others draw from is not here."""
+def lacking(suite: str, missing: Sequence[MissingSplit]) -> XnerError:
+    """What to say where languages that others draw from are not here."""
+    others = ", ".join(f"{one.dataset}:{one.language}" for one in missing[1:])
+    more = f" (nor {'have' if len(missing) > 2 else 'has'} {others})" if others else ""
     return XnerError(
-        f"perturbed test splits of suite {suite} lack names to draw: {missing}; or make other ones without these with "
-        "--allow-missing"
+        f"perturbed test splits of suite {suite} lack names to draw: {missing[0]}{more}; or make other ones without "
+        "these with --allow-missing"
     )
 
 

@@ -204,12 +204,14 @@ def _lent(
     asked = {one for key in tested for name in settings.perturb for one in perturbed.lenders(cat, suite, key, name)}
     wide = _of_all(settings, suite, cat)
     found: dict[Part, Sealed] = {}
+    missing: list[corpus.MissingSplit] = []
     for part in (Part(key, "test") for key in sorted(asked - tested)):
         try:
             found[part] = remembered.seal(*_place(cat, part), **_reading(wide, execution, part))
         except corpus.MissingSplit as error:
-            if not execution.allow_missing:
-                raise perturbed.lacking(settings.suite, error) from None
+            missing.append(error)
+    if missing and not execution.allow_missing:
+        raise perturbed.lacking(settings.suite, missing)
     return found
 
 

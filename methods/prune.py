@@ -16,8 +16,7 @@ from xner_bench.methods import gradual
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xner_bench.method import Moment, Sizes
-    from xner_bench.space import Choices, Range
+    from xner_bench.method import Moment
     from xner_bench.tagger import Tagger
 
 
@@ -39,7 +38,8 @@ class Prune(Method):
     The paper gives begin, end and every by the sentences of training data (appendix A.2: 100, 1,000, 5,000, 10,000,
     15,000, 20,000; sizes between them take the next larger). It trains for 60 epochs. Where its end would lie beyond
     half of training, the three shrink alike so that it lies there. Epochs before the end are less sparse, and what is
-    chosen by dev scores may be one of these: read the protocol `last`.
+    chosen by dev scores may be one of these: read the protocol `last`. A search leaves the sparsity as it is
+    given: by its scores the least would win.
     """
 
     sparsity: float = Field(0.5, gt=0, lt=1, description="share of the weights in scope that are zero at the end")
@@ -69,12 +69,6 @@ class Prune(Method):
         if begin >= end:
             raise ValueError(f"pruning ends after its beginning, --begin {begin:g}")
         return end
-
-    @classmethod
-    def search_space(cls, sizes: Sizes) -> Mapping[str, Range | Choices]:
-        from xner_bench.space import Range
-
-        return {"sparsity": Range(low=0.5, high=0.98, grid=(0.5, 0.7, 0.8, 0.9, 0.95, 0.98))}  # the paper's grid
 
     def check(self, end: Moment) -> None:
         gradual.timing(end, self.begin, self.end, self.every)

@@ -18,7 +18,8 @@ from xner_bench.cli.again import Where, command
 from xner_bench.cli.data import data
 from xner_bench.errors import XnerError
 from xner_bench.identity import identity
-from xner_bench.perturbed import lenders
+from xner_bench.perturbed import lacking, lenders
+from xner_bench.places import MissingSplit
 from xner_bench.results import SCORES, Store
 from xner_bench.run import run
 from xner_bench.settings import RunSettings
@@ -183,6 +184,13 @@ def test_labels_of_test_splits_are_read_after_selection(
     run(small.settings(targets=("sw",), perturb=("in-script",)), small.execution(tmp_path))
     assert {code for code, _ in asked} == {"en", "sw", "no"}
     assert all(after for _, after in asked)
+
+
+def test_all_languages_that_do_not_lend_are_named_at_once() -> None:
+    missing = [MissingSplit("villages", code, "test", "not here") for code in ("en", "no", "sw")]
+    assert "villages:en has no test split: not here; or make" in str(lacking("small", missing[:1]))
+    assert "not here (nor has villages:no); or make" in str(lacking("small", missing[:2]))
+    assert "not here (nor have villages:no, villages:sw); or" in str(lacking("small", missing))
 
 
 def test_without_a_language_that_lends_the_splits_are_others_and_say_so(own: Small, tmp_path: Path) -> None:

@@ -78,19 +78,22 @@ def make(known: Catalogue, suite: Suite, name: Perturbation, places: Places, all
     """The perturbed test splits of a suite's sources and targets. XnerError where a regular one is missing."""
     from xner_bench import corpus, perturbed
 
+    missing: list[corpus.MissingSplit] = []
+
     def read(key: str) -> Corpus | None:
         card, language = known.language(key)
         harmonize = suite.harmonization(card)
         try:
             return corpus.read(card, language, "test", places, types=suite.types, harmonize=harmonize)
         except corpus.MissingSplit as error:
-            if not allow_missing:
-                raise perturbed.lacking(suite.name, error) from None
+            missing.append(error)
             return None
 
     maker = perturbed.Maker(known, suite, read)
-    keys = dict.fromkeys((*suite.sources, *suite.targets))
-    found = [maker.make(key, name) for key in keys if maker.read(key)]
+    here = [key for key in dict.fromkeys((*suite.sources, *suite.targets)) if maker.read(key)]
+    if missing and not allow_missing:
+        raise perturbed.lacking(suite.name, missing)
+    found = [maker.make(key, name) for key in here]
     if not found:
         raise XnerError(f"no test split of suite {suite.name} is here; say where they lie with --data-root DIR")
     return found

@@ -23,8 +23,8 @@ Data = dict[str, Any]
 EVIDENCE = (
     "Intervals are of 95 %, from a hierarchical bootstrap of {draws} draws: seeds, then sentences in each language. "
     "p is of a paired permutation, in which the predictions of both entries for a sentence are swapped, corrected by "
-    "Holm over the languages, or over the groups, of a table. The data supports a difference where p is below 0.05 "
-    "and the interval leaves out 0. The smallest difference that a test set could show is one that it shows in four "
+    "Holm over the languages, or over the groups, of a table. The data supports a difference where p is below 0.05, "
+    "the interval leaves out 0, and two seeds or more are matched. The smallest difference that a test set could show is one that it shows in four "
     "of five cases, if it is there: 2.8 times the standard error that the choice of its sentences makes. A hundred "
     "sentences show little."
 )

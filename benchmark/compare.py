@@ -125,4 +125,6 @@ def _outcome(run: Run) -> Iterator[tuple[Fact, Any]]:
     yield ("outcome", "started"), run.provenance.get("started")
     for name, spent in run.seconds.items():
         yield ("outcome", f"seconds {name}"), spent
+    yield ("outcome", "peak memory, MiB"), run.peak_memory
+    yield ("outcome", "peak GPU memory, MiB"), run.peak_gpu_memory
     yield ("outcome", "command"), run.provenance.get("command")

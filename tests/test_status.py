@@ -451,7 +451,8 @@ def _other(path: tuple[Any, ...], value: Any) -> Any:
         if key in fixed:
             return fixed[key]
     if isinstance(value, bool) or value is None:
-        return not value if isinstance(value, bool) else 2.0 if path[-1] == "clip" else "x"
+        numbers = ("clip", "peak_memory", "peak_gpu_memory")
+        return not value if isinstance(value, bool) else 2.0 if path[-1] in numbers else "x"
     return value + 1 if isinstance(value, int) else value / 2 if isinstance(value, float) else f"{value}x"
 
 

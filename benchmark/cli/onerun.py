@@ -98,6 +98,7 @@ def _facts(store: Store, run: Run, where: Where) -> Iterator[tuple[str, str]]:
         "measured": _pairs(run.method_facts),
         "resumed": "; ".join(run.resumed),
         "seconds": _pairs(run.seconds),
+        "memory": ", ".join(_memory(run)),
         "part of": ", ".join(_part_of(store, run)),
         "folder": str(store.folder(run.run_id)),
         "files": ", ".join(f"{path.name} {path.stat().st_size:,}" for path in _files(store, run)),
@@ -105,6 +106,13 @@ def _facts(store: Store, run: Run, where: Where) -> Iterator[tuple[str, str]]:
         "again": command(run, where),
     }
     yield from ((name, plain(text)) for name, text in every.items() if text)
+
+
+def _memory(run: Run) -> Iterator[str]:
+    """The most that was taken, as far as it is known."""
+    for where, peak in (("", run.peak_memory), (" of the GPU", run.peak_gpu_memory)):
+        if peak is not None:
+            yield f"{peak:,.0f} MiB{where}"
 
 
 def _perturbed(run: Run) -> Iterator[str]:

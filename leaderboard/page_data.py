@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 Data = dict[str, Any]
 EVIDENCE = (
-    "Intervals are of 95 %, from a hierarchical bootstrap of {draws} draws: seeds, then sentences in each language. "
-    "p is of a paired permutation, in which the predictions of both entries for a sentence are swapped, corrected by "
+    "Intervals are of 95 %, from a hierarchical bootstrap of {draws} draws: seeds, then sentences in each language. p "
+    "is of a paired permutation, in which the predictions of both entries for a sentence are swapped, corrected by "
     "Holm over the languages, or over the groups, of a table. The data supports a difference where p is below 0.05, "
-    "the interval leaves out 0, and two seeds or more are matched. The smallest difference that a test set could show is one that it shows in four "
-    "of five cases, if it is there: 2.8 times the standard error that the choice of its sentences makes. A hundred "
-    "sentences show little."
+    "the interval leaves out 0, and two seeds or more are matched. The smallest difference that a test set could show "
+    "is one that it shows in four of five cases, if it is there: 2.8 times the standard error that the choice of its "
+    "sentences makes. A hundred sentences show little."
 )
 SIZES = (100, 1_000, 5_000, 10_000)  # upper ends of the bands of training sentences
 

@@ -32,6 +32,7 @@ from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -137,7 +138,8 @@ def drawn(
     chosen = {seeds: _seeds(seeds, draws, seed) for seeds in dict.fromkeys(one.seeds for one in contests)}
     whole = _f1(*taggings.sum(axis=1, dtype=np.float64).T[:, :, None])
     work = partial(_block, name, taggings, contests, chosen, seed, out)
-    with ThreadPoolExecutor(threads) as pool:
+    # The products are small: BLAS' own threads would only wait for each other (three times the processor time).
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, range(0, draws, BLOCK)))
     found = [float((_over(whole, one.entry) - _over(whole, one.against))[0]) for one in contests]
     return [Draws(found[at], *out[:, at]) for at in range(len(contests))]

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,8 +43,7 @@ def chosen(store: Store, names: Sequence[str]) -> list[Run]:
 def pack(store: Store, runs: Iterable[Run], path: Path) -> None:
     """Write a bundle: the same bytes for the same runs. Raises XnerError where a run is not sound, and for the disk."""
     try:
-        if path.exists() and not zipfile.is_zipfile(path):
-            raise XnerError(f"{path}: is there, and no bundle; choose another file with --to")
+        _expect_bundle(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -60,6 +58,18 @@ def pack(store: Store, runs: Iterable[Run], path: Path) -> None:
                 Path(part).unlink()
     except OSError as error:
         raise XnerError(str(cannot_write(path, error)).replace("--results DIR", "--to FILE")) from error
+
+
+def _expect_bundle(path: Path) -> None:
+    """What is there and no bundle is somebody's."""
+    if not path.exists():
+        return
+    own = False
+    if path.is_file():
+        with path.open("rb") as stream, contextlib.suppress(archive.Refused):
+            own = unpack.MANIFEST in {member.name for member in archive.members(stream)}
+    if not own:
+        raise XnerError(f"{path}: is there, and no bundle; choose another file with --to")
 
 
 def _members(store: Store, runs: Iterable[Run]) -> Iterator[tuple[str, bytes]]:

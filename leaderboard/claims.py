@@ -25,6 +25,7 @@ TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,60}")
 HASH = re.compile(r"[0-9a-f]{64}")
 # Of an encoder, a plugin or an option: no markup, and nothing in front that a spreadsheet would compute.
 SHOWN = re.compile(r"[\w./][\w ./,:()+@~-]{0,199}")
+THREADS = 4_096
 EPOCHS, TARGETS, SENTENCES, SHOTS = 10_000, 2_000, 10_000_000, 1_000_000  # more than anybody has
 
 
@@ -75,8 +76,12 @@ def _shapes(run: Run) -> Iterator[str]:
         right = {"command": _words, "packages": _versions}.get(name, _plain)
         if not right(value):
             yield f"provenance: {name} is not what a run records"
-    if any(not 0 <= spent < 1e10 for spent in run.seconds.values()) or run.encoder.parameters < 0:
+    peaks = (one for one in (run.peak_memory, run.peak_gpu_memory) if one is not None)
+    if any(not 0 <= one < 1e10 for one in (*run.seconds.values(), *peaks)) or run.encoder.parameters < 0:
         yield "a time or a size is negative or endless"
+    threads = run.provenance.get("threads")
+    if threads is not None and not (isinstance(threads, int) and 1 <= threads <= THREADS):
+        yield "a number of threads that no machine has"
     if run.settings.training.epochs > EPOCHS or len(run.settings.targets) > TARGETS:
         yield "more epochs or targets than anybody has"
     sizes = [*(one.sentences for one in run.data), *(one.sentences for one in run.perturbed)]

@@ -25,6 +25,7 @@ CORE = 12.0  # watts of a thread
 MEMORY = 0.3725  # watts of a GiB
 # Words of a GPU's name -> watts of the board; the first that are in the name count.
 GPUS = (
+    ("H200 NVL", 600),
     ("H200", 700),
     ("H100 PCIe", 350),
     ("H100 NVL", 400),
@@ -38,6 +39,7 @@ GPUS = (
     ("V100S", 250),
     ("V100-PCIE", 250),
     ("V100", 300),
+    ("P100-SXM2", 300),
     ("P100", 250),
     ("T4", 70),
     ("RTX 4090", 450),
@@ -81,6 +83,8 @@ def power(run: Run) -> float | None:
     """Watts of what a run computed on; None where that is not known."""
     told = run.provenance
     if gpu := told.get("gpu"):
+        if re.search(r"\b(Laptop|Max-Q)\b", str(gpu)):  # of less power than the board of that name
+            return None
         return next((float(watts) for name, watts in GPUS if re.search(rf"\b{re.escape(name)}\b", str(gpu))), None)
     threads = told.get("threads")
     return CORE * threads if told.get("device") == "cpu" and isinstance(threads, int) and threads > 0 else None

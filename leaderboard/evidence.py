@@ -178,12 +178,13 @@ def _smallest(section: Section, found: Mapping[Match, Summary], baseline: Mappin
 
     2.8 (the normal quantiles of 97.5 % and 80 %) times the standard error that the choice of test sentences makes: the
     median over the pairs with the baseline (without one: over all pairs) in the first profile, under the suite's TRUE
-    protocol. Of one language on its own, before Holm's correction.
+    protocol, but for pairs without any difference. Of one language on its own, before Holm's correction.
     """
     errors: dict[str, list[float]] = defaultdict(list)
     for one, drawn in found.items():
         first, base = one.place.profile == section.profiles[0], baseline.get(one.place.profile)
         wanted = base in (None, one.entry, one.against)
-        if first and wanted and not one.is_group and one.place.protocol == section.suite.true_protocol:
+        said = first and wanted and not one.is_group and one.place.protocol == section.suite.true_protocol
+        if said and drawn.error:  # two that tag alike say nothing of what others would show
             errors[one.place.at].append(drawn.error)
     return {corpus: POWER * median(errors[corpus]) for corpus in section.corpora if corpus in errors}

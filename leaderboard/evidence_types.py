@@ -52,8 +52,8 @@ class Evidence:
     stands first in the section; `between` gives either.
 
     Ranks follow the means. The best and those after it share rank 1 until one comes that is shown to be worse than the
-    best; that one opens the next rank in the same way, its number being one more than the entries before it. Where not
-    all entries are compared with one another, only rank 1 is shared.
+    best; that one opens the next rank in the same way, its number being one more than the entries before it. Two
+    entries that were not compared are not told apart.
     """
 
     comparisons: tuple[Comparison, ...]

@@ -105,7 +105,8 @@ def _result(run: Run, one: Tested, answers: str, catalogue: Catalogue) -> dict[s
     }
     if commit := _commit(run, one.corpus):
         where["revision"] = commit
-    told = f"{legend.metric(one.profile)}, {_true(run, answers)}, {one.profile}"
+    seen = one.corpus in run.settings.sources
+    told = f"{legend.metric(one.profile)}, {'trained on' if seen else _true(run, answers)}, {one.profile}"
     shares = {_metric(one.profile): _share(one.scored.f1)}
     if not of_tags(one.profile):
         shares |= {"precision": one.scored.counts.precision, "recall": one.scored.counts.recall}
@@ -167,7 +168,10 @@ def _use() -> Iterator[str]:
 
 def _scores(run: Run, tested: list[Tested], answers: str, catalogue: Catalogue) -> Iterator[str]:
     yield "## Scores"
-    yield escape(f"On test splits, {_true(run, answers)}. Of these targets no label was seen in training.") + (
+    yield escape(
+        f"On test splits, {_true(run, answers)}. No label of a target was seen in training, but for those that are "
+        "marked as trained on."
+    ) + (
         ""
         if run.settings.zero_shot
         else escape(f" Settings were chosen by labels of {', '.join(run.settings.chosen_on)}.")
@@ -176,18 +180,19 @@ def _scores(run: Run, tested: list[Tested], answers: str, catalogue: Catalogue) 
     for profile in dict.fromkeys(one.profile for one in tested):
         yield escape(legend.profile_text(profile)) + ":"
         rows = [
-            [escape(legend.title(catalogue, one.corpus.partition(":")[0])), *_row(one, sentences, catalogue)]
+            [escape(legend.title(catalogue, one.corpus.partition(":")[0])), *_row(run, one, sentences, catalogue)]
             for one in tested
             if one.profile == profile
         ]
         yield grid(["Data", "Language", "Sentences", legend.metric(profile), "Precision", "Recall"], rows, 2)
 
 
-def _row(one: Tested, sentences: Mapping[str, int], catalogue: Catalogue) -> list[str]:
+def _row(run: Run, one: Tested, sentences: Mapping[str, int], catalogue: Catalogue) -> list[str]:
     counts = one.scored.counts
     shares = (_share(one.scored.f1), counts.precision, counts.recall)
     number = sentences.get(one.corpus)
-    language = escape(legend.language_name(catalogue, one.corpus))
+    marked = ", trained on" if one.corpus in run.settings.sources else ""
+    language = escape(legend.language_name(catalogue, one.corpus) + marked)
     return [language, "" if number is None else f"{number:,}", *map(percent_text, shares)]
 
 

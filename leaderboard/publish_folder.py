@@ -39,7 +39,19 @@ class Change(NamedTuple):
 
 
 def plan(contents: Mapping[str, bytes], folder: Path) -> Change:
-    """What `write` would do. XnerError where the folder holds something that is not ours."""
+    """What `write` would do. XnerError where the folder holds something that is not ours, or cannot be read."""
+    try:
+        return _plan(contents, folder)
+    except OSError as error:
+        raise _cannot(folder, error) from error
+
+
+def _cannot(folder: Path, error: OSError) -> XnerError:
+    reason = (error.strerror or str(error)).lower()
+    return XnerError(f"cannot publish to {folder}: {reason}; choose another folder with --to DIR")
+
+
+def _plan(contents: Mapping[str, bytes], folder: Path) -> Change:
     owned = _owned(folder)
     there = set(_there(folder)) if owned else set()
     if found := publish.clash(there, owned, contents):
@@ -59,8 +71,7 @@ def write(contents: Mapping[str, bytes], folder: Path) -> Change:
         else:
             _make(contents, folder)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise XnerError(f"cannot publish to {folder}: {reason}; choose another folder with --to DIR") from error
+        raise _cannot(folder, error) from error
     return change
 
 

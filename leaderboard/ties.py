@@ -15,22 +15,24 @@ if TYPE_CHECKING:
 
 
 def ties(section: Section, comparisons: Iterable[Comparison]) -> dict[tuple[str, str, str], dict[str, int]]:
-    """The rank of each entry at each place. Who was not compared with the best there has none."""
+    """The rank of each entry at each place. Who was not compared with the best that has evidence there has none."""
     every = [side for one in comparisons for side in (one, one.turned)]
-    apart: dict[tuple[str, ...], bool] = {
-        (one.entry, one.against, one.profile, one.protocol, one.at): one.supported for one in every
+    worse: dict[tuple[str, ...], bool] = {
+        (one.entry, one.against, one.profile, one.protocol, one.at): one.supported and one.difference < 0
+        for one in every
     }
+    having = {(one.entry, one.profile, one.protocol, one.at) for one in every}
     ranks: dict[tuple[str, str, str], dict[str, int]] = {}
     for place, lines in matches.placed(section).items():
-        names = [matches.name(line) for line in lines]
-        known = [name for name in names if name == names[0] or (name, names[0], *place) in apart]
-        ranks[place] = ranked(known, partial(_apart, apart, place))
+        names = [name for name in map(matches.name, lines) if (name, *place) in having]
+        known = [name for name in names if name == names[0] or (name, names[0], *place) in worse]
+        ranks[place] = ranked(known, partial(_apart, worse, place))
     return ranks
 
 
-def _apart(apart: Mapping[tuple[str, ...], bool], place: tuple[str, str, str], one: str, other: str) -> bool:
-    """Whether two entries are told apart at a place; who was not compared is."""
-    return apart.get((one, other, *place), True)
+def _apart(worse: Mapping[tuple[str, ...], bool], place: tuple[str, str, str], best: str, other: str) -> bool:
+    """Whether an entry is shown to be worse than one before it; of two that were not compared nothing is shown."""
+    return worse.get((other, best, *place), False)
 
 
 def ranked(names: Sequence[str], apart: Callable[[str, str], bool]) -> dict[str, int]:

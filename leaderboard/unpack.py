@@ -23,6 +23,7 @@ from xner_bench.verify import FEW_SHOT, LATER, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from io import BufferedReader
     from pathlib import Path
 
     import pyarrow as pa
@@ -106,15 +107,29 @@ def _texts(table: pa.Table) -> dict[str, list[str]]:
 @contextmanager
 def opened(path: Path) -> Iterator[Bundle]:
     """A bundle, for as long as it is read. Raises Refused where it is none, or takes too much to read."""
-    if not path.is_file():
-        raise Refused(f"{path}: no such file")
-    with path.open("rb") as stream, _of(path):
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    with _stream(path) as stream, _of(path):
+        sha256 = _sha256(stream)
         members = {member.name: member for member in archive.members(stream)}
         bundle = Bundle(path, sha256, stream, members)
         _check_manifest(bundle)
         guarded.on_trial(path)
         yield bundle
+
+
+def _stream(path: Path) -> BufferedReader:
+    try:
+        if path.is_file():
+            return path.open("rb")
+        raise Refused(f"{path}: {'it is no file' if path.exists() else 'no such file'}; give a bundle")
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}; give a bundle") from error
+
+
+def _sha256(stream: BufferedReader) -> str:
+    try:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise Refused(f"cannot be read: {(error.strerror or str(error)).lower()}") from error
 
 
 @contextmanager

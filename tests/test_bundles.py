@@ -448,4 +448,9 @@ def test_only_sound_finished_runs_are_bundled(sent: Sent, tmp_path: Path) -> Non
     answer = worlds.call("leaderboard", "bundle", sent.runs[1].run_id, *where)
     assert "is there, and no bundle" in answer.err
     assert (tmp_path / "x.zip").read_text() == "something precious"
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as other:
+        other.writestr("thesis.xml", "precious, too")
+    answer = worlds.call("leaderboard", "bundle", sent.runs[1].run_id, *where)
+    assert "is there, and no bundle" in answer.err
+    assert zipfile.ZipFile(tmp_path / "x.zip").namelist() == ["thesis.xml"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "x.zip"]

@@ -123,6 +123,11 @@ def test_building_again_changes_nothing_and_reads_no_output(bench: Bench) -> Non
 def test_a_folder_that_cannot_be_written_is_one_line(bench: Bench, tmp_path: Path) -> None:
     bench.add()
     (tmp_path / "file").write_text("")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text("my own page")
+    with pytest.raises(XnerError, match=r"index.html is no leaderboard's; move it away"):
+        call(bench, "build", "--out", tmp_path / "site")
+    assert (tmp_path / "site" / "index.html").read_text() == "my own page"
     with pytest.raises(XnerError, match=r"cannot write .*; choose another folder with --out DIR"):
         call(bench, "build", "--out", tmp_path / "file" / "below")
 

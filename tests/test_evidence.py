@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import small as worlds
 from counts import Counted, entries
 
 from xner_bench.leaderboard import board, markdown
@@ -250,6 +251,58 @@ def test_ranks_follow_the_means_up_to_the_first_that_is_shown_to_be_worse() -> N
     assert found == {"a": 1, "b": 1, "c": 3, "d": 3, "e": 5}
 
 
+def expect_shown(section: Section) -> None:
+    """Who has a rank behind another's was shown to be worse than the first there."""
+    assert section.evidence is not None
+    for place, ranks in section.evidence.ties.items():
+        heads = {rank: name for name, rank in reversed(ranks.items())}
+        for rank, before in zip(sorted(heads)[1:], sorted(heads), strict=False):
+            one = section.evidence.between(heads[rank], heads[before], *place)
+            assert one is not None
+            assert one.supported
+            assert one.difference < 0
+
+
+def test_of_many_entries_those_that_were_not_compared_are_not_told_apart(bench: Counted) -> None:
+    random = np.random.default_rng(0)
+    first, _ = entries(random, 5, 300, better=2)
+    _, same = entries(random, 5, 300)
+    for number, method in enumerate(["standard", *"abcdefghi"]):
+        for seed in range(1, 6):
+            taken = (same if number else first)[seed - 1]
+            bench.count(method, seed, dict.fromkeys(CORPORA, taken))
+    section = built(bench, draws=400)
+    expect_shown(section)
+    assert section.evidence is not None
+    ranks = section.evidence.ties["word-strict", "last", "one:aa"]
+    assert sorted(ranks.values()) == [1, *[2] * 9]
+
+
+def test_entries_have_ranks_also_where_the_first_has_no_evidence(bench: Counted) -> None:
+    random = np.random.default_rng(0)
+    first, second = entries(random, 3, 300)
+    best, _ = entries(random, 3, 300, better=2)
+    for seed in (1, 2, 3):
+        bench.count("slicer", seed, dict.fromkeys(CORPORA, first[seed - 1]), options=SLICER)
+        bench.count("crf", seed, dict.fromkeys(CORPORA, second[seed - 1]))
+        run = bench.count("standard", seed, dict.fromkeys(CORPORA, best[seed - 1]))
+        bench.store.drop_tables(run.run_id, "sentence_counts")
+    section = built(bench)
+    expect_shown(section)
+    assert section.evidence is not None
+    assert set(section.evidence.ties["word-strict", "last", "one:aa"]) == {*ids(section).values()} - {
+        ids(section)["standard"]
+    }
+
+
+@pytest.mark.parametrize("draws", ["1", "99", "-1", "many", "9" * 20])
+def test_draws_that_make_no_interval_are_one_line(bench: Counted, tmp_path: Path, draws: str) -> None:
+    answer = worlds.call("leaderboard", "build", "--results", tmp_path, "--draws", draws)
+    assert answer.status == 2
+    assert "give 10000, or 0" in answer.err
+    assert answer.err.count("\n") <= 3
+
+
 def test_more_than_eight_entries_are_held_against_the_baseline_and_the_best(bench: Counted) -> None:
     random = np.random.default_rng(0)
     labels = ["standard", *("abcdefghi")]
@@ -267,6 +320,7 @@ def test_more_than_eight_entries_are_held_against_the_baseline_and_the_best(benc
         pairs_of_best = {frozenset(pair) for pair in there if best in pair}
         assert len(pairs_of_best) == len(labels) - 1
         assert len(there) <= 2 * (len(labels) - 1)
+    expect_shown(section)
 
 
 def test_a_small_test_set_shows_only_large_differences(bench: Counted) -> None:

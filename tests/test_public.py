@@ -102,6 +102,15 @@ def test_what_an_address_says_in_confidence_is_never_repeated(address: str) -> N
     assert secrets_of("https://host/x@y") == ()
 
 
+def test_what_an_address_asks_with_is_never_repeated() -> None:
+    address = "https://host/x.git?private_token=s3cr3t%54ok&a=b"
+    said = f"fatal: unable to access '{address}': s3cr3tTok rejected; is it there?"
+    assert (
+        hide(said, secrets_of(address))
+        == "fatal: unable to access 'https://host/x.git?***': *** rejected; is it there?"
+    )
+
+
 def test_tokens_of_the_environment_are_never_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "plainword99")
     assert hide("refused plainword99 and ghp_abcdefgh1234") == "refused *** and ***"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from xner_bench.cli.catalogue import catalogue_option
+from xner_bench.cli.places import NamedFolder, draws_option
 from xner_bench.cli.places import ResultsFolder as ResultsFolder
-from xner_bench.cli.places import draws_option
 from xner_bench.cli.places import results_option as results_option
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from xner_bench.leaderboard.lines import Section
     from xner_bench.results import Store
+
+
+MARK = b"xner-bench leaderboard build"  # is in every page of ours
 
 
 @click.group()
@@ -30,7 +33,7 @@ def leaderboard() -> None:
 @click.option(
     "--out",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=NamedFolder(),
     help="Where the files go.  [default: leaderboard in the folder of --results]",
 )
 @click.option("--plots", "pictures", is_flag=True, help="Pictures too, in plots/, as SVG and PNG (extra plots).")
@@ -50,6 +53,7 @@ def build(results: Path, out: Path | None, pictures: bool, draws: int, folders: 
 
     if pictures:
         plots.check()
+    _expect_own(out or results / "leaderboard")
     known = catalogue.load(folders)
     sections = board.build(_store(results), known, watch=progress.watch(quiet=False), draws=draws)
     contents = outputs(sections, known) | (plots.plots(sections, known) if pictures else {})
@@ -83,6 +87,19 @@ def _store(results: Path) -> Store:
     from xner_bench.results import Store
 
     return Store(results)
+
+
+def _expect_own(folder: Path) -> None:
+    """A page that lies there and is no leaderboard is somebody's. XnerError."""
+    from xner_bench.errors import XnerError
+
+    page = folder / "index.html"
+    try:
+        foreign = page.is_file() and MARK not in page.read_bytes()
+    except OSError:
+        return  # writing will tell
+    if foreign:
+        raise XnerError(f"{page} is no leaderboard's; move it away, or choose another folder with --out DIR")
 
 
 def _write(folder: Path, contents: dict[str, bytes]) -> list[Path]:

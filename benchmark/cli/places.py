@@ -1,4 +1,4 @@
-"""The folder of results as an option of the commands that read one."""
+"""Options that several commands of the leaderboard share: the folder of results, and the draws of the evidence."""
 
 from __future__ import annotations
 
@@ -28,6 +28,36 @@ class ResultsFolder(click.Path):
         return Path(given)
 
 
+class NamedFolder(click.Path):
+    """A folder that need not be there, and has a name."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Refuses the empty word, which would be the folder one is in."""
+        if not str(value):
+            self.fail("it is empty; give a folder.", param, ctx)
+        return Path(value)
+
+
+class Draws(click.ParamType[int]):
+    """None at all, or enough of them for an interval, and no more than memory has room for."""
+
+    name = "draws"
+    least, most = 100, 1_000_000
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Refuses what is no such number."""
+        try:
+            number = int(value)
+        except ValueError:
+            number = -1
+        if number != 0 and not self.least <= number <= self.most:
+            self.fail(f"{value} is neither 0 nor from {self.least} to {self.most:,}; give 10000, or 0.", param, ctx)
+        return number
+
+
 results_option = click.option(
     "--results",
     metavar="DIR",
@@ -40,7 +70,7 @@ results_option = click.option(
 draws_option = click.option(
     "--draws",
     metavar="N",
-    type=click.IntRange(min=0),
+    type=Draws(),
     default=10_000,
     show_default=True,
     help="Draws of the bootstrap and of the permutation that differences are tested with; 0: none are tested.",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from xner_bench import catalogue
 from xner_bench.leaderboard import board, legend, pictures
 from xner_bench.leaderboard.cells import NONE, mean_text, signed
-from xner_bench.leaderboard.evidence import DRAWS
+from xner_bench.leaderboard.evidence_types import DRAWS
 from xner_bench.leaderboard.markdown import escape
 from xner_bench.leaderboard.pictures import canvas, chosen
 from xner_bench.results import Store

@@ -15,7 +15,7 @@ import numpy as np
 
 from xner_bench.leaderboard import matches, significance
 from xner_bench.leaderboard.counted import counted
-from xner_bench.leaderboard.evidence_types import LEVEL, Comparison, Evidence
+from xner_bench.leaderboard.evidence_types import DRAWS, LEVEL, Comparison, Evidence
 from xner_bench.leaderboard.scores import Cell
 from xner_bench.leaderboard.significance import Contest
 from xner_bench.leaderboard.ties import ties
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from xner_bench.results import Store
     from xner_bench.watch import Watch
 
-DRAWS = 10_000
 SEED = 0
 SEEDS = 2  # matched ones that a difference must have: with a seed effect, one seed is right by chance alone
 AT_ONCE = 128  # pairs whose draws are in memory at the same time

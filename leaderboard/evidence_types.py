@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+DRAWS = 10_000  # of the bootstrap and of the permutation, where nobody says otherwise
 LEVEL = 0.05  # of the corrected p-value
 
 

@@ -39,8 +39,14 @@ class Recounted(NamedTuple):
 
 
 def recount(store: Store, data: Data, known: Catalogue, watch: Watch) -> list[Recounted]:
-    """Write the counts of all finished runs that have none. A run of which anything is missing or other gets none."""
-    runs = [run for run in survey.read(store).runs if run.state == "done" and not _has(store, run)]
+    """Write the counts of all finished runs that have none. A run of which anything is missing or other gets none.
+
+    Raises XnerError where no run is finished.
+    """
+    done = [run for run in survey.read(store).runs if run.state == "done"]
+    if not done:
+        raise XnerError(f"no finished runs in {store.root}; give the folder that they are stored in with --results DIR")
+    runs = [run for run in done if not _has(store, run)]
     found = []
     with watch.stage("counting", len(runs)) as advance:
         for run in runs:

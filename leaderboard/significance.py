@@ -34,6 +34,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from xner_bench.leaderboard.evidence_types import DRAWS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -100,7 +102,7 @@ def compare(
     entry: Mapping[str, NDArray[np.integer]],
     against: Mapping[str, NDArray[np.integer]],
     seeds: Sequence[int],
-    draws: int = 10_000,
+    draws: int = DRAWS,
     seed: int = 0,
     threads: int = 1,
 ) -> dict[str, Draws]:

@@ -7,25 +7,7 @@ from typing import Any
 
 import click
 
-
-class ResultsFolder(click.Path):
-    """A folder, which need not be there; but nothing else may be in its place."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Refuses a file, and the empty word that a shell makes of a variable that is not set."""
-        given = str(value)
-        if not given:
-            self.fail("it is empty; give a folder.", param, ctx)
-        try:
-            wrong = "is not a folder" if Path(given).exists() and not Path(given).is_dir() else ""
-        except OSError as error:
-            wrong = f"cannot be read: {(error.strerror or str(error)).lower()}"
-        if wrong:
-            self.fail(f"{given} {wrong}; give the folder that the runs are stored in.", param, ctx)
-        return Path(given)
+from xner_bench.leaderboard.evidence_types import DRAWS
 
 
 class NamedFolder(click.Path):
@@ -35,10 +17,25 @@ class NamedFolder(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Refuses the empty word, which would be the folder one is in."""
+        """Refuses the empty word that a shell makes of a variable that is not set: it would be the folder one is in."""
         if not str(value):
             self.fail("it is empty; give a folder.", param, ctx)
         return Path(value)
+
+
+class ResultsFolder(NamedFolder):
+    """A folder, which need not be there; but nothing else may be in its place."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Refuses a file, too."""
+        given = super().convert(value, param, ctx)
+        try:
+            wrong = "is not a folder" if given.exists() and not given.is_dir() else ""
+        except OSError as error:
+            wrong = f"cannot be read: {(error.strerror or str(error)).lower()}"
+        if wrong:
+            self.fail(f"{value} {wrong}; give the folder that the runs are stored in.", param, ctx)
+        return given
 
 
 class Draws(click.ParamType[int]):
@@ -71,7 +68,7 @@ draws_option = click.option(
     "--draws",
     metavar="N",
     type=Draws(),
-    default=10_000,
+    default=DRAWS,
     show_default=True,
     help="Draws of the bootstrap and of the permutation that differences are tested with; 0: none are tested.",
 )

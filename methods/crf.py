@@ -35,13 +35,19 @@ class Crf(Method):
     A sentence that is longer than the encoder's room is cut into windows, and each window is a chain of its own; with
     `constrained`, an entity that is cut begins anew in the next one. Where every subword is tagged like a word, the
     chain runs over subwords.
+
+    A, start and end are few, small and far from where they ought to be; at rates that suit an encoder they hardly move.
+    With `transition_lr_factor` f AdamW moves them f times as far a step; gradients and their clipping stay the same.
     """
 
     constrained: bool = Field(
         False, description="tag only as IOB2 allows: I- of a type just after B- or I- of that type, so never first"
     )
+    transition_lr_factor: float = Field(
+        1.0, gt=0, le=1e5, description="learning rate of transitions, start and end: that of training, times this"
+    )
 
     def head(self, sizes: Sizes, tags: Sequence[str]) -> Head:
         from xner_bench.methods.crf_head import CrfHead
 
-        return CrfHead(sizes, tags, self.constrained)
+        return CrfHead(sizes, tags, self.constrained, self.transition_lr_factor)

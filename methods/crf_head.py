@@ -25,10 +25,11 @@ class CrfHead(Head):
 
     forbidden: Tensor  # (C, C) never decoded, from row to column
 
-    def __init__(self, sizes: Sizes, tags: Sequence[str], constrained: bool) -> None:
+    def __init__(self, sizes: Sizes, tags: Sequence[str], constrained: bool, factor: float = 1.0) -> None:
         super().__init__()
         usual = LinearHead(sizes, len(tags))
         self.dropout, self.linear = usual.dropout, usual.linear
+        self.factor = factor
         self.transitions = nn.Parameter(torch.zeros(len(tags), len(tags)))
         self.start = nn.Parameter(torch.zeros(len(tags)))
         self.end = nn.Parameter(torch.zeros(len(tags)))
@@ -37,15 +38,25 @@ class CrfHead(Head):
 
     def loss(self, states: States, tags: Tensor) -> Tensor:
         emissions = self.linear(self.dropout(states.at_words()))
-        ring = chain.potentials(emissions, states.words, self.transitions, self.start, self.end)
+        ring = chain.potentials(emissions, states.words, *self._edges())
         return (chain.log_partition(ring) - chain.score(ring, tags)) / len(tags)
 
     def decode(self, states: States) -> Tensor:
         emissions = self.linear(states.at_words())
-        transitions = self.transitions.masked_fill(self.forbidden, -torch.inf)
-        start = self.start.masked_fill(self.forbidden[0], -torch.inf)  # a window begins as after O, tag 0
-        ring = chain.potentials(emissions, states.words, transitions, start, self.end)
+        transitions, start, end = self._edges()
+        transitions = transitions.masked_fill(self.forbidden, -torch.inf)
+        start = start.masked_fill(self.forbidden[0], -torch.inf)  # a window begins as after O, tag 0
+        ring = chain.potentials(emissions, states.words, transitions, start, end)
         return chain.best_path(ring).to(emissions.device)
+
+    def _edges(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Transitions (C, C), start and end (C,): `factor` times what is trained, with the gradients of once.
+
+        A step of Adam is of the same size whatever the gradient's, so this is a factor on the learning rate.
+        """
+        trained = (self.transitions, self.start, self.end)
+        transitions, start, end = (one + (self.factor - 1) * one.detach() for one in trained)
+        return transitions, start, end
 
 
 def forbidden(tags: Sequence[str]) -> Tensor:

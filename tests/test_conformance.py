@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 VARIANTS = [
     *((name, {}) for name in BUILTIN),
     ("slicer", {"h": 16, "classifier": "frozen", "bias": "shared_out"}),
-    ("crf", {"constrained": True}),
+    ("crf", {"constrained": True, "transition_lr_factor": 100.0}),
     ("lora", {"where": "all", "rank": 4}),
     ("bitfit+slicer", {"h": 16}),
     ("crf+lora", {}),

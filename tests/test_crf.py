@@ -323,3 +323,22 @@ def test_windows_without_words_give_no_tag(constrained: bool) -> None:
 
 def test_no_linear_layer_decodes_as_a_chain_does() -> None:
     assert head(Crf()).as_linear() is None
+
+
+@pytest.mark.parametrize("factor", [1.0, 30.0, 1000.0])
+def test_the_factor_is_one_on_the_learning_rate_of_the_edges_alone(factor: float) -> None:
+    plain, faster = head(Crf()), head(Crf(transition_lr_factor=factor))
+    edges = [plain.transitions, plain.start, plain.end]
+    usual: dict[str, Any] = {"params": list(plain.linear.parameters())}
+    rates = torch.optim.AdamW([usual, {"params": edges, "lr": factor * 1e-4}], lr=1e-4, weight_decay=0.0)
+    once = torch.optim.AdamW(faster.parameters(), lr=1e-4, weight_decay=0.0)
+    for seed in range(6):
+        for made, optimizer in ((plain, rates), (faster, once)):
+            made.loss(states((5, 0, 1, 30), seed), gold(36)).backward()
+            torch.nn.utils.clip_grad_norm_(made.parameters(), 0.05)
+            optimizer.step()
+            optimizer.zero_grad()
+    for name in ("transitions", "start", "end"):
+        torch.testing.assert_close(factor * getattr(faster, name), getattr(plain, name))
+    torch.testing.assert_close(faster.linear.weight, plain.linear.weight)
+    assert faster.decode(states((9, 4))).tolist() == plain.decode(states((9, 4))).tolist()

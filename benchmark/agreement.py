@@ -1,8 +1,7 @@
 """What the files of one finished run must agree on. Needs no data, no encoder and no training.
 
-Gold is not stored. What can be held against each other without it: counts among themselves, the predicted entities
-against the word-strict counts (found + invented is what was predicted), the chosen checkpoints against the dev scores
-that they were chosen by.
+Gold is not stored. What can be held against each other without it: counts among themselves, the predictions against
+them (`spans`), the chosen checkpoints against the dev scores that they were chosen by.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
 
 from xner_bench import protocol
 from xner_bench.measure import SELECTING, kinds
@@ -50,11 +47,11 @@ def place(row: Row) -> Place:
 
 def scores(run: Run, table: pa.Table, selection: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     """What is wrong with the counts of a run: nothing, if they are its own."""
-    for sizes in _splits(run):
+    for sizes in splits(run):
         yield from _of(sizes, _scores(run, sizes, table, selection))
 
 
-def _splits(run: Run) -> Iterator[Sizes]:
+def splits(run: Run) -> Iterator[Sizes]:
     """The regular and the perturbed test splits of a run."""
     yield Sizes("test", {one.corpus: one.sentences for one in run.data if one.split == "test"})
     for name in dict.fromkeys(one.split for one in run.perturbed):
@@ -68,17 +65,17 @@ def _of(sizes: Sizes, problems: Iterable[str]) -> Iterator[str]:
 
 def _scores(run: Run, sizes: Sizes, table: pa.Table, selection: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     rows = [row for row in table.to_pylist() if row["split"] == sizes.split]
-    yield from _first(_impossible(rows))
+    yield from first(_impossible(rows))
     seen = Counter((place(row), row["protocol"], row["profile"], row["type"]) for row in rows)
-    yield from _first((f"{kind} of {at} stands twice" for (at, *_, kind), n in seen.items() if n > 1))
+    yield from first((f"{kind} of {at} stands twice" for (at, *_, kind), n in seen.items() if n > 1))
     wanted = _wanted(run, sizes, selection)
-    yield from _first(f"no counts of {what}" for what in sorted(map(_text, wanted - seen.keys())))
-    yield from _first(f"counts of {what}, which were not to be" for what in sorted(map(_text, seen.keys() - wanted)))
-    yield from _first(_missized(sizes, rows))
-    yield from _first(_golds(rows))
+    yield from first(f"no counts of {what}" for what in sorted(map(_text, wanted - seen.keys())))
+    yield from first(f"counts of {what}, which were not to be" for what in sorted(map(_text, seen.keys() - wanted)))
+    yield from first(_missized(sizes, rows))
+    yield from first(_golds(rows))
 
 
-def _first(problems: Iterable[str]) -> Iterator[str]:
+def first(problems: Iterable[str]) -> Iterator[str]:
     """The first problem of a kind, with the number of the others."""
     found = list(problems)
     if found:
@@ -98,7 +95,7 @@ def _wanted(run: Run, sizes: Sizes, selection: Mapping[str, Mapping[str, int]]) 
     chosen = [(Place(corpus, at), name) for name, answers in selection.items() for corpus, at in answers.items()]
     if sizes.split == "test" and run.few_shot and selection.get("last"):
         at = protocol.true(selection, run.settings.true_protocol)
-        chosen += [(Place(corpus, at), name) for corpus, name in _learned(run)]
+        chosen += [(Place(corpus, at), name) for corpus, name in learned(run)]
     return {
         (where, name, profile, kind)
         for where, name in chosen
@@ -108,7 +105,7 @@ def _wanted(run: Run, sizes: Sizes, selection: Mapping[str, Mapping[str, int]]) 
     }
 
 
-def _learned(run: Run) -> Iterator[tuple[str, str]]:
+def learned(run: Run) -> Iterator[tuple[str, str]]:
     """Corpus and protocol of all few-shot fine-tuning that has scores."""
     for one in run.few_shot:
         names = (protocol.few_shot(sampling, k) for sampling in run.settings.sampling for k in one.k)
@@ -144,30 +141,20 @@ def _golds(rows: Iterable[Row]) -> Iterator[str]:
             yield f"{kind} of {at} is counted in two ways ({profile})"
 
 
-def predictions(run: Run, table: pa.Table, scored: pa.Table) -> Iterator[str]:
-    """What is wrong with the predicted entities of a run, also beside its word-strict counts."""
-    import pyarrow.compute as pc
-
-    chosen = scored.filter(pc.invert(pc.starts_with(scored["protocol"], f"{protocol.FEW_SHOT}-")))
-    for sizes in _splits(run):
-        tagged, counted = (one.filter(pc.equal(one["split"], sizes.split)) for one in (table, chosen))
-        yield from _of(sizes, _predictions(run, sizes, tagged, counted))
-
-
 def sentence_counts(run: Run, table: pa.Table, scored: pa.Table) -> Iterator[str]:
     """What is wrong with the counts of single sentences: they add up to the scores', or else one of them is wrong."""
     rows = table.to_pylist()
-    for sizes in _splits(run):
+    for sizes in splits(run):
         told = _added(row for row in scored.to_pylist() if row["split"] == sizes.split)
-        strict = {cell for cell in told if cell[1] == SELECTING}  # the others cannot be made of predictions later
+        strict = {cell for cell in told if cell[1] == SELECTING}  # the others cannot always be made later
         own = [row for row in rows if row["split"] == sizes.split]
         found = Counter((place(row), row["profile"]) for row in own)
-        yield from _of(sizes, _first(f"{_cell(cell)} stands twice" for cell, n in found.items() if n > 1))
-        yield from _of(sizes, _first(f"no {_cell(cell)}" for cell in sorted(strict - found.keys())))
+        yield from _of(sizes, first(f"{_cell(cell)} stands twice" for cell, n in found.items() if n > 1))
+        yield from _of(sizes, first(f"no {_cell(cell)}" for cell in sorted(strict - found.keys())))
         yield from _of(
-            sizes, _first(f"{_cell(cell)}, which was not scored" for cell in sorted(found.keys() - told.keys()))
+            sizes, first(f"{_cell(cell)}, which was not scored" for cell in sorted(found.keys() - told.keys()))
         )
-        yield from _of(sizes, _first(_otherwise(sizes, own, told)))
+        yield from _of(sizes, first(_otherwise(sizes, own, told)))
 
 
 def _cell(cell: tuple[Place, str]) -> str:
@@ -194,17 +181,6 @@ def _otherwise(sizes: Sizes, own: Iterable[Row], told: Mapping[tuple[Place, str]
             yield f"{_cell(cell)} add up to {sums} found, invented, missed; the scores count {told[cell]}"
 
 
-def tuned(run: Run, table: pa.Table, scored: pa.Table) -> Iterator[str]:
-    """The same of what was predicted after few-shot fine-tuning."""
-    import pyarrow.compute as pc
-
-    sizes = next(_splits(run))
-    names = {*table["protocol"].to_pylist(), *(name for _, name in _learned(run))}
-    for name in sorted(map(str, names)):
-        tagged, counted = (one.filter(pc.equal(one["protocol"], name)) for one in (table, scored))
-        yield from (f"{name}: {problem}" for problem in _predictions(run, sizes, tagged, counted))
-
-
 def samples(run: Run, table: pa.Table) -> Iterator[str]:
     """Whether each target has as many different sentences of its train split as were learned from, in order."""
     found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
@@ -217,60 +193,6 @@ def samples(run: Run, table: pa.Table) -> Iterator[str]:
             if ranks != tuple(range(max(one.k))) or len({*sentences}) < len(sentences) or not inside:
                 yield f"{one.corpus}, {sampling}: these are not {max(one.k)} sentences of {one.sentences}"
     yield from (f"{corpus}, {sampling}: nothing was learned from these" for corpus, sampling in found)
-
-
-def _predictions(run: Run, sizes: Sizes, tests: pa.Table, scored: pa.Table) -> Iterator[str]:
-    if any(column.null_count for column in tests.columns):
-        yield "an entity has no place or no type"
-        return
-    yield from _first(_misplaced(sizes, tests))
-    if SELECTING in run.settings.profiles:
-        told, found = _told(scored), _counted(tests)
-        yield from _first(
-            f"{found[at]} predicted {at.type} of {at.corpus}, checkpoint {at.checkpoint}, the scores count {told[at]}"
-            for at in sorted({*found, *told})
-            if found[at] != told[at]
-        )
-
-
-class _Kind(NamedTuple):
-    corpus: str
-    checkpoint: int
-    type: str
-
-
-def _told(scored: pa.Table) -> Counter[_Kind]:
-    """How many entities were predicted, as the word-strict counts have it: those found and those invented."""
-    told: Counter[_Kind] = Counter()
-    for row in scored.to_pylist():
-        if row["profile"] == SELECTING:
-            told[_Kind(*place(row), row["type"])] = row["tp"] + row["fp"]  # once for each protocol: the same
-    return told
-
-
-def _counted(tests: pa.Table) -> Counter[_Kind]:
-    """How many predicted entities there are."""
-    groups = tests.group_by(["dataset", "language", "checkpoint", "type"]).aggregate([([], "count_all")])
-    return Counter({_Kind(*place(row), row["type"]): row["count_all"] for row in groups.to_pylist()})
-
-
-def _misplaced(sizes: Sizes, tests: pa.Table) -> Iterator[str]:
-    """Entities lie in a sentence, have words, and share none."""
-    import pyarrow.compute as pc
-
-    coded = pc.binary_join_element_wise(tests["dataset"], tests["language"], ":").combine_chunks().dictionary_encode()
-    corpora = coded.dictionary.to_pylist()
-    corpus = coded.indices.to_numpy()
-    checkpoint, sentence, start, end = (tests[name].to_numpy() for name in ("checkpoint", "sentence", "start", "end"))
-    ends = np.array([sizes.sentences.get(name, 0) for name in corpora], np.int64)[corpus]
-    nowhere = (start < 0) | (start >= end) | (sentence < 0) | (sentence >= ends)
-    for at in np.flatnonzero(nowhere):
-        yield f"an entity of {corpora[corpus[at]]} lies nowhere: sentence {sentence[at]}, words {start[at]}-{end[at]}"
-    order = np.lexsort((start, sentence, checkpoint, corpus))
-    before, after = order[:-1], order[1:]
-    together = np.logical_and.reduce([one[before] == one[after] for one in (corpus, checkpoint, sentence)])
-    for at in after[together & (end[before] > start[after])]:
-        yield f"two entities of {corpora[corpus[at]]} share a word of sentence {sentence[at]}"
 
 
 def history(run: Run, table: pa.Table, dev: protocol.DevScores) -> Iterator[str]:

@@ -113,7 +113,7 @@ def found_or_made(work: Work, began: Start, target: Target, sample: Sample) -> d
     name = f"{sample.protocol}-{sample.corpus.replace(':', '-')}"
     key = digest([work.code, began.epoch, began.mark, target.record.fingerprint, sample, work.settings.profiles])
     kept = work.checkpoints.answer(name)
-    if kept and kept["key"] == key:
+    if kept and kept["key"] == key and "orphans" in kept:  # earlier versions kept none
         return kept
     begun = monotonic()
     made = {"key": key, **made_of(work, began, sample, *target.read())}
@@ -131,16 +131,19 @@ def made_of(work: Work, began: Start, sample: Sample, train: Corpus, gold: Gold)
         tuned = fine_tuned(work, began, encoded, measure.tag_ids(learned, work.ready.tag_names))
     except Diverged as error:
         work.watch.note(f"{sample.corpus} has no scores for {sample.protocol}: {error}")
-        return {"diverged": True, "scores": [], "entities": []}
+        return {"diverged": True, "scores": [], "entities": [], "orphans": []}
     scores: list[Any] = []
     entities: list[Any] = []
+    orphans: list[Any] = []
     part, precision = Part(sample.corpus, "test"), work.settings.training.precision
     for every_subword, profiles in testing.by_unit(work.settings.profiles):
         pool = predict.Pool({sample.corpus: gold.encoded}, every_subword)
         tagged = predict.tag(tuned, pool, precision)[sample.corpus]
         scores += testing.score_rows(part, [sample.protocol], began.epoch, gold, tagged, profiles)
-        entities += [] if every_subword else testing.entities(gold, tagged)
-    return {"diverged": False, "scores": scores, "entities": entities}
+        if not every_subword:
+            entities += testing.entities(gold, tagged)
+            orphans += testing.orphans(gold, tagged)
+    return {"diverged": False, "scores": scores, "entities": entities, "orphans": orphans}
 
 
 def fine_tuned(work: Work, began: Start, encoded: Encoded, tags: NDArray[np.int64]) -> Tagger:
@@ -208,6 +211,7 @@ def note(work: Work, sample: Sample, found: dict[str, Any]) -> None:
     place = (*sample.corpus.split(":"), "test", sample.protocol, epoch)
     work.scores += [tuple(row) for row in found["scores"]]
     work.tuned += [(*place, *entity) for entity in found["entities"]]
+    work.tuned_orphans += [(*place, *orphan) for orphan in found["orphans"]]
     work.seconds["few-shot"] = round(work.seconds.get("few-shot", 0.0) + found["seconds"], 3)
     if found["diverged"]:
         records = {record.corpus: record for record in work.record.few_shot}

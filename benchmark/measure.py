@@ -80,6 +80,26 @@ def tally_by_sentence(
     return np.stack([right, wrong, wrong], axis=1).astype(np.int32)
 
 
+def compare(
+    gold: NDArray[np.int64], predicted: NDArray[np.int64], offsets: NDArray[np.int64], rule: Rule, types: Sequence[str]
+) -> dict[str, Counts]:
+    """Counts by type, or of tags, of tags (U,) in the units of a rule. `offsets` (S + 1,): where sentences begin."""
+    if not rule.entities:
+        return {TAG: tally(gold, predicted)}
+    found = count(spans(gold, offsets, rule.reading), spans(predicted, offsets, rule.reading), len(types))
+    return dict(zip(types, found, strict=True))
+
+
+def compare_by_sentence(
+    gold: NDArray[np.int64], predicted: NDArray[np.int64], offsets: NDArray[np.int64], rule: Rule, types: Sequence[str]
+) -> NDArray[np.int32]:
+    """tp, fp and fn of every sentence, (S, 3), all types together: they add up to those of `compare`."""
+    if not rule.entities:
+        return tally_by_sentence(gold, predicted, offsets)
+    true, found = (spans(tags, offsets, rule.reading) for tags in (gold, predicted))
+    return count_by_sentence(true, found, len(types), offsets)
+
+
 class Gold:
     """The true entities of a corpus, ready to be compared again and again."""
 
@@ -91,18 +111,12 @@ class Gold:
     def compare(self, predicted: NDArray[np.int64], profile: Profile) -> dict[str, Counts]:
         """Counts by type, or of tags. `predicted` has one tag id a word, or a subword where the profile scores them."""
         rule = RULES[profile]
-        if not rule.entities:
-            return {TAG: tally(self._units(rule), predicted)}
-        found = count(self.spans(self._units(rule), rule), self.spans(predicted, rule), len(self.types))
-        return dict(zip(self.types, found, strict=True))
+        return compare(self._units(rule), predicted, self._offsets(rule), rule, self.types)
 
     def per_sentence(self, predicted: NDArray[np.int64], profile: Profile) -> NDArray[np.int32]:
-        """tp, fp and fn of every sentence, (S, 3), all types together: they add up to those of `compare`."""
+        """tp, fp and fn of every sentence, (S, 3), all types together."""
         rule = RULES[profile]
-        units, offsets = self._units(rule), self._offsets(rule)
-        if not rule.entities:
-            return tally_by_sentence(units, predicted, offsets)
-        return count_by_sentence(self.spans(units, rule), self.spans(predicted, rule), len(self.types), offsets)
+        return compare_by_sentence(self._units(rule), predicted, self._offsets(rule), rule, self.types)
 
     def spans(self, tags: NDArray[np.int64], rule: Rule) -> Spans:
         """Entities in a sequence of tags of this corpus."""

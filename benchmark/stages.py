@@ -127,12 +127,15 @@ def finish(work: Work) -> None:
     work.store.save_table(run_id, f"{work.draft}scores", SCORES, work.scores)
     work.store.save_table(run_id, f"{work.draft}sentence_counts", SENTENCE_COUNTS, work.counted)
     work.store.save_table(run_id, f"{work.draft}predictions", PREDICTIONS, work.predictions)
+    work.store.save_table(run_id, f"{work.draft}orphans", PREDICTIONS, work.orphans)
     work.store.save_table(run_id, f"{work.draft}history", HISTORY, history(work))
     if work.ready.shots:
         work.store.save_table(run_id, f"{work.draft}few_shot", SAMPLES, samples.rows(work.ready.shots))
         work.store.save_table(run_id, f"{work.draft}few_shot_predictions", FEW_SHOT_PREDICTIONS, work.tuned)
+        work.store.save_table(run_id, f"{work.draft}few_shot_orphans", FEW_SHOT_PREDICTIONS, work.tuned_orphans)
     elif not work.draft:
-        work.store.drop_tables(run_id, "few_shot", "few_shot_predictions")  # of a completion that was killed
+        names = ("few_shot", "few_shot_predictions", "few_shot_orphans")
+        work.store.drop_tables(run_id, *names)  # of a completion that was killed
     if work.ready.execution.keep_checkpoint:
         keep_checkpoint(work)
     if work.draft:

@@ -9,6 +9,7 @@ import numpy as np
 from xner_bench import building, encodings, measure, perturbed, predict, protocol
 from xner_bench.corpus import seal_read
 from xner_bench.plan import Part
+from xner_bench.score import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -112,14 +113,25 @@ def score_rows(
 
 
 def note_predictions(work: Work, part: Part, epoch: int, gold: Gold, tagged: NDArray[np.int64]) -> None:
-    """The predicted entities, so that anyone can score them again without training."""
+    """What was predicted, so that anyone can score it again without training."""
     place = (*part.corpus.split(":"), part.split, epoch)
     work.predictions += [(*place, *entity) for entity in entities(gold, tagged)]
+    work.orphans += [(*place, *orphan) for orphan in orphans(gold, tagged)]
 
 
 def entities(gold: Gold, tagged: NDArray[np.int64]) -> Iterator[tuple[int, int, int, str]]:
     """Sentence, first word, one past the last, and type."""
-    found = gold.spans(tagged, measure.RULES[measure.SELECTING])
+    return _placed(gold, gold.spans(tagged, measure.RULES[measure.SELECTING]))
+
+
+def orphans(gold: Gold, tagged: NDArray[np.int64]) -> Iterator[tuple[int, int, int, str]]:
+    """The same of every I- that begins a span, with what goes on with it: beside the entities, all tags but O."""
+    found = gold.spans(tagged, measure.RULES["word-lenient"])
+    orphan = tagged[found.start] % 2 == 0
+    return _placed(gold, Spans(*(column[orphan] for column in found)))
+
+
+def _placed(gold: Gold, found: Spans) -> Iterator[tuple[int, int, int, str]]:
     offsets = gold.encoded.sentences
     sentence = np.searchsorted(offsets, found.start, side="right") - 1
     columns = (sentence, found.start - offsets[sentence], found.end - offsets[sentence], found.type)

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Literal
 
-from xner_bench import agreement, drive, identity, sound, studies, survey, undertakings, whole
+from xner_bench import agreement, drive, identity, sound, spans, studies, survey, undertakings, whole
 from xner_bench.errors import XnerError
 from xner_bench.results import FEW_SHOT_PREDICTIONS, HISTORY, PREDICTIONS, SAMPLES, SCORES, SENTENCE_COUNTS, read_run
 from xner_bench.watch import SILENT
@@ -31,7 +31,8 @@ Remedy = Literal["set aside", "remove", "move", "mend"]
 
 TABLES = {"scores": SCORES, "predictions": PREDICTIONS, "history": HISTORY}
 FEW_SHOT = {"few_shot": SAMPLES, "few_shot_predictions": FEW_SHOT_PREDICTIONS}  # of runs that were asked for it
-LATER = {"sentence_counts": SENTENCE_COUNTS}  # early runs have none
+ORPHANS = {"orphans": PREDICTIONS, "few_shot_orphans": FEW_SHOT_PREDICTIONS}
+LATER = {"sentence_counts": SENTENCE_COUNTS, **ORPHANS}  # early runs have none
 ASIDE = ".damaged"  # the end of the name of whatever was set aside
 TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}|\..+\.part|\.probe-\d+")  # of files.py, whole.py, export.py, Store.probe
 PATIENCE = 3600.0  # seconds; a temporary file outside of a run's folder that is older belongs to nobody any more
@@ -152,12 +153,18 @@ def _epochs(folder: Path, run: Run) -> Iterator[Finding]:
             yield Finding("left over", path, f"{problem}: the run goes on from an earlier epoch", run, "set aside")
 
 
+def later(run: Run) -> dict[str, Sequence[tuple[str, str]]]:
+    """Tables that a run has unless an early version wrote it."""
+    return {name: schema for name, schema in LATER.items() if run.few_shot or not name.startswith("few_shot")}
+
+
 def _results(folder: Path, run: Run) -> Iterator[Finding]:
     """The files of a finished run: there, readable, and in agreement."""
     tables: dict[str, Any] = {}
-    later = {name: schema for name, schema in LATER.items() if (folder / f"{name}.parquet").exists()}
-    for name, schema in (TABLES | later | (FEW_SHOT if run.few_shot else {})).items():
+    for name, schema in (TABLES | later(run) | (FEW_SHOT if run.few_shot else {})).items():
         path = folder / f"{name}.parquet"
+        if name in LATER and not path.exists():
+            continue
         tables[name], problem = sound.read_table(path, schema)
         if problem:
             yield unreadable(path, problem, run)
@@ -186,17 +193,15 @@ def _contradictions(run: Run, tables: dict[str, Any], chosen: Any) -> Iterator[t
     dev, selection = chosen or ({}, {})
     scores, predictions, history = (tables[name] for name in TABLES)
     samples, tuned = (tables.get(name) for name in FEW_SHOT)
-    counted = tables.get("sentence_counts")
+    counted, orphans, others = (tables.get(name) for name in LATER)
     checks: list[tuple[str, Sequence[Any], Any]] = [
         ("scores.parquet", (scores, chosen), lambda: agreement.scores(run, scores, selection)),
-        ("predictions.parquet", (scores, predictions), lambda: agreement.predictions(run, predictions, scores)),
-        (
-            "sentence_counts.parquet",
-            (scores, counted),
-            lambda: agreement.sentence_counts(run, counted, scores),
-        ),
+        ("predictions.parquet", (scores, predictions), lambda: spans.predictions(run, predictions, scores)),
+        ("orphans.parquet", (scores, predictions, orphans), lambda: spans.orphans(run, orphans, predictions, scores)),
+        ("sentence_counts.parquet", (scores, counted), lambda: agreement.sentence_counts(run, counted, scores)),
         ("few_shot.parquet", (samples,), lambda: agreement.samples(run, samples)),
-        ("few_shot_predictions.parquet", (scores, tuned), lambda: agreement.tuned(run, tuned, scores)),
+        ("few_shot_predictions.parquet", (scores, tuned), lambda: spans.predictions(run, tuned, scores)),
+        ("few_shot_orphans.parquet", (scores, tuned, others), lambda: spans.orphans(run, others, tuned, scores)),
         ("history.parquet", (history, chosen), lambda: agreement.history(run, history, dev)),
         ("selection.json", (chosen,), lambda: agreement.selection(run, dev, selection)),
     ]

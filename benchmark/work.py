@@ -67,7 +67,9 @@ class Work:
     scores: list[tuple[object, ...]] = field(default_factory=list)
     counted: list[tuple[object, ...]] = field(default_factory=list)  # sentence by sentence
     predictions: list[tuple[object, ...]] = field(default_factory=list)
+    orphans: list[tuple[object, ...]] = field(default_factory=list)
     tuned: list[tuple[object, ...]] = field(default_factory=list)  # predictions after few-shot fine-tuning
+    tuned_orphans: list[tuple[object, ...]] = field(default_factory=list)
     end: Moment | None = None  # of training
     seconds: dict[str, float] = field(default_factory=dict)
     memory: Meter | None = None

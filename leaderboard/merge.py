@@ -1,7 +1,7 @@
 """Bundles into a results folder: what is verified, run by run, or nothing at all where something is not.
 
-What is stored is written anew from what was read, not copied. It is what was verified: counts of other profiles than
-`word-strict`, which do not follow from stored entities, stay behind. The record says which file the run came in.
+What is stored is written anew from what was read, not copied. It is what was verified: counts of profiles that do not
+follow from stored predictions stay behind. The record says which file the run came in.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xner_bench import files
 from xner_bench.errors import XnerError
-from xner_bench.leaderboard import rescore, unpack, verify_bundle
+from xner_bench.leaderboard import unpack, verify_bundle
 from xner_bench.leaderboard.archive import Refused
 from xner_bench.results import Held, Store, cannot_write, parse_selection
-from xner_bench.verify import FEW_SHOT, TABLES
+from xner_bench.verify import FEW_SHOT, ORPHANS, TABLES
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from xner_bench.leaderboard.owndata import Data
     from xner_bench.leaderboard.unpack import Submitted
     from xner_bench.leaderboard.verify_bundle import Verdict
+    from xner_bench.settings import Profile
     from xner_bench.watch import Watch
 
 SUBMISSION = "submission"  # in the provenance: the sha256 of the bundle
-PROFILES = (rescore.EXACT,)
 
 
 @dataclass
@@ -80,7 +80,6 @@ def merge(paths: Iterable[Path], store: Store, data: Data, known: Catalogue, wat
 
     Raises XnerError where the store cannot be written.
     """
-    store.probe()
     outcome = Outcome()
     with _staging(store) as staged:
         for found, sha256 in read(paths, data, known, outcome, watch):
@@ -92,12 +91,20 @@ def merge(paths: Iterable[Path], store: Store, data: Data, known: Catalogue, wat
 
 @contextmanager
 def _staging(store: Store) -> Iterator[Store]:
-    """A store beside the runs, for what is to come among them."""
-    folder = Path(tempfile.mkdtemp(dir=store.root / "runs", prefix=".merge-", suffix=".part"))
+    """A store beside the runs, for what is to come among them. Folders that are made for nothing go with it."""
+    runs = store.root / "runs"
+    made = [folder for folder in (runs, *runs.parents) if not folder.exists()]
     try:
-        yield Store(folder)
+        store.probe()
+        folder = Path(tempfile.mkdtemp(dir=runs, prefix=".merge-", suffix=".part"))
+        try:
+            yield Store(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # of the first that something is in
+            for folder in made:
+                folder.rmdir()
 
 
 def _stage(staged: Store, store: Store, found: Submitted, sha256: str, outcome: Outcome) -> None:
@@ -121,22 +128,23 @@ def _free(folder: Path) -> bool:
 def write(staged: Store, found: Submitted, sha256: str) -> None:
     """Write the verified part of a run as a run of a store."""
     run = found.run
-    settings = run.settings.model_copy(update={"profiles": PROFILES})
+    profiles = verify_bundle.decided(found)
+    settings = run.settings.model_copy(update={"profiles": profiles})
     provenance = {**run.provenance, SUBMISSION: sha256}
     changes = {"settings": settings, "provenance": provenance, "checkpoint_kept": False}
     text = json.dumps({"dev": found.dev, "selection": found.selection}, indent=1, sort_keys=True) + "\n"
     staged.write(run.run_id, "selection.json", text.encode())
-    for name, table in _kept(found.tables).items():
+    for name, table in _kept(found.tables, profiles).items():
         staged.write(run.run_id, f"{name}.parquet", _parquet(table))
     staged.save_run(run.model_copy(update=changes))
 
 
-def _kept(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-    """Tables with the counts of verified profiles alone."""
+def _kept(tables: Mapping[str, pa.Table], profiles: Sequence[Profile]) -> dict[str, pa.Table]:
+    """Tables with the counts of these profiles alone."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    wanted = pa.array(PROFILES)
+    wanted = pa.array(profiles, pa.string())
     return {
         name: table.filter(pc.is_in(table["profile"], wanted)) if "profile" in table.column_names else table
         for name, table in tables.items()
@@ -154,7 +162,10 @@ def _parquet(table: pa.Table) -> bytes:
 
 
 def _conflict(store: Store, found: Submitted) -> str:
-    """In what a run that is there differs from a submitted one; empty where its results are the same."""
+    """In what a run that is there differs from a submitted one; empty where its results are the same.
+
+    Compared is what both have: the one that is there may have fewer profiles, or be too old to have orphans.
+    """
     run_id = found.run.run_id
     where = store.folder(run_id)
     try:
@@ -162,11 +173,13 @@ def _conflict(store: Store, found: Submitted) -> str:
         if here.state != "done":
             return f"it is in {where} already, and {here.state}; finish it, or move it away"
         names = [name for name in (*TABLES, *FEW_SHOT) if name != "history" and name in found.tables]
-        own = _kept({name: store.table(run_id, name) for name in names})
+        names += [name for name in ORPHANS if name in found.tables and (where / f"{name}.parquet").exists()]
+        profiles = [name for name in verify_bundle.decided(found) if name in here.settings.profiles]
+        own = _kept({name: store.table(run_id, name) for name in names}, profiles)
         chosen = parse_selection((where / "selection.json").read_bytes())
     except (XnerError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         return f"it is in {where} already, and cannot be read ({error})"
-    sent = _kept({name: found.tables[name] for name in names})
+    sent = _kept({name: found.tables[name] for name in names}, profiles)
     other = [f"{name}.parquet" for name in names if not _same(own[name], sent[name])]
     if chosen != (found.dev, found.selection):
         other.append("selection.json")

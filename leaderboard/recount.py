@@ -1,16 +1,17 @@
 """The counts of single sentences of runs that were made before they were stored, from predictions and own data.
 
-Only those of word-strict follow from the entities that are stored; evidence on other profiles takes the run again.
+Of runs without orphans, as early ones are, only those of word-strict follow; evidence on other profiles takes the run
+again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from xner_bench import agreement, survey
+from xner_bench import agreement, survey, verify
 from xner_bench.errors import XnerError
 from xner_bench.leaderboard import rescore
 from xner_bench.leaderboard.counted import TABLE
@@ -18,7 +19,7 @@ from xner_bench.leaderboard.owndata import Absent
 from xner_bench.leaderboard.published import TEST
 from xner_bench.measure import SELECTING
 from xner_bench.protocol import shots
-from xner_bench.results import SENTENCE_COUNTS
+from xner_bench.results import SENTENCE_COUNTS, arrow_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from xner_bench.watch import Watch
 
 Rows = Iterator[tuple[object, ...]]
+Place = tuple[object, ...]  # data set, language, split, checkpoint
+Found = Mapping[Place, rescore.Predicted]
 
 
 class Recounted(NamedTuple):
@@ -46,7 +49,7 @@ def recount(store: Store, data: Data, known: Catalogue, watch: Watch) -> list[Re
     done = [run for run in survey.read(store).runs if run.state == "done"]
     if not done:
         raise XnerError(f"no finished runs in {store.root}; give the folder that they are stored in with --results DIR")
-    runs = [run for run in done if not _has(store, run)]
+    runs = [run for run in done if not _has(store, run, TABLE)]
     found = []
     with watch.stage("counting", len(runs)) as advance:
         for run in runs:
@@ -59,32 +62,46 @@ def recount(store: Store, data: Data, known: Catalogue, watch: Watch) -> list[Re
     return found
 
 
-def _has(store: Store, run: Run) -> bool:
-    return (store.folder(run.run_id) / f"{TABLE}.parquet").exists()
+def _has(store: Store, run: Run, table: str) -> bool:
+    return (store.folder(run.run_id) / f"{table}.parquet").exists()
 
 
 def _write(store: Store, run: Run, data: Data, known: Catalogue) -> None:
-    scores, predictions = (store.table(run.run_id, name) for name in ("scores", "predictions"))
-    rows = list(_rows(run, scores, predictions, data, known))
+    """Write the counts of a run. XnerError, before anything is written, where something of it is wrong."""
+    for finding in verify.check_run(store, store.folder(run.run_id)):
+        if finding.grave:
+            raise XnerError(f"{finding.path.name}: {finding.problem}; `xner-bench results check` says what to do")
+    scores = store.table(run.run_id, "scores")
+    names = ("predictions", "orphans") if _has(store, run, "orphans") else ("predictions",)
+    stored = [_by_place(run, store.table(run.run_id, name)) for name in names]
+    rows = list(_rows(run, scores, stored, data, known))
     if not rows:
         raise XnerError(f"it has no {SELECTING} scores, and no others follow from its predictions")
+    for problem in agreement.sentence_counts(run, _table(rows), scores):
+        raise XnerError(problem)
     with store.lock(run.run_id, wait=False):
         store.save_table(run.run_id, TABLE, SENTENCE_COUNTS, rows)
-        problem = next(agreement.sentence_counts(run, store.table(run.run_id, TABLE), scores), None)
-        if problem:
-            store.drop_tables(run.run_id, TABLE)
-            raise XnerError(problem)
 
 
-def _rows(run: Run, scores: pa.Table, predictions: pa.Table, data: Data, known: Catalogue) -> Rows:
-    """One for each split, corpus and checkpoint that has word-strict scores."""
+def _table(rows: Sequence[tuple[object, ...]]) -> pa.Table:
+    """The table as it will be stored."""
+    import pyarrow as pa
+
+    columns = zip(zip(*rows, strict=True), SENTENCE_COUNTS, strict=True)
+    return pa.table({name: pa.array(column, arrow_type(kind)) for column, (name, kind) in columns})
+
+
+def _rows(run: Run, scores: pa.Table, stored: Sequence[Found], data: Data, known: Catalogue) -> Rows:
+    """For each split, corpus and checkpoint that has word-strict scores one a profile that is decided.
+
+    `stored`: entities, and orphans if there are any.
+    """
     suite = known.suite(run.settings.suite)
     regular = {(one.corpus, one.split): one for one in run.data}
     perturbed = {(one.corpus, one.split): one for one in run.perturbed}
     names = ("dataset", "language", "split", "checkpoint", "protocol", "profile")
     cells = zip(*(scores[name].to_pylist() for name in names), strict=True)
     places = dict.fromkeys(cell[:4] for cell in cells if cell[5] == SELECTING and not shots(cell[4]))
-    tagged = _by_place(run, predictions)
     for place in places:
         dataset, language, split, checkpoint = place
         part = f"{dataset}:{language}", split
@@ -92,11 +109,11 @@ def _rows(run: Run, scores: pa.Table, predictions: pa.Table, data: Data, known: 
             gold = _same(data.regular(suite, part[0], "test"), regular[part]).gold
         else:
             gold = _same(data.perturbed(suite, perturbed[part]), perturbed[part]).gold
-        found = tagged.get(place, _NOTHING)
-        if wrong := rescore.misplaced(gold, found):
+        entities, *orphans = (found.get(place, rescore.NOTHING) for found in stored)
+        if wrong := rescore.misplaced(gold, entities, *orphans):
             raise XnerError(f"{dataset}:{language} {split}, checkpoint {checkpoint}: {wrong}")
-        counts = rescore.answer(gold, found, run.settings.types).by_sentence
-        yield (*place, SELECTING, *counts.T)
+        counts = rescore.answer(gold, entities, run.settings.types, *orphans).by_sentence
+        yield from ((*place, name, *each.T) for name, each in counts.items() if name in run.settings.profiles)
 
 
 def _same(own: Here | Absent, record: CorpusRecord | PerturbedRecord) -> Here:
@@ -108,15 +125,11 @@ def _same(own: Here | Absent, record: CorpusRecord | PerturbedRecord) -> Here:
     return own
 
 
-_EMPTY = np.zeros(0, np.int64)
-_NOTHING = rescore.Predicted(_EMPTY, _EMPTY, _EMPTY, _EMPTY)
-
-
-def _by_place(run: Run, predictions: pa.Table) -> dict[tuple[object, ...], rescore.Predicted]:
+def _by_place(run: Run, predictions: pa.Table) -> Found:
     """Data set, language, split and checkpoint -> what was predicted."""
     ids = {name: at for at, name in enumerate(run.settings.types)}
     names = ("dataset", "language", "split", "checkpoint", "sentence", "start", "end", "type")
-    found: dict[tuple[object, ...], list[tuple[int, int, int, int]]] = {}
+    found: dict[Place, list[tuple[int, int, int, int]]] = {}
     for *place, sentence, start, end, kind in zip(*(predictions[name].to_pylist() for name in names), strict=True):
         found.setdefault(tuple(place), []).append((sentence, start, end, ids.get(kind, -1)))
     return {place: rescore.Predicted(*np.array(spans, np.int64).T) for place, spans in found.items()}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from xner_bench import agreement, protocol, samples
+from xner_bench import agreement, protocol, samples, spans
 from xner_bench.errors import UnknownName
 from xner_bench.leaderboard import rescore
 from xner_bench.leaderboard.owndata import Absent, Here
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from xner_bench.cards import Suite
     from xner_bench.catalogue import Catalogue
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from xner_bench.leaderboard.rescore import Answer
     from xner_bench.leaderboard.unpack import Submitted
     from xner_bench.results import Run
+    from xner_bench.settings import Profile
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Verdict:
     cells: int = 0  # counts that were computed again and are right
     absent: tuple[str, ...] = ()  # splits that are not here: "wikiann:am test"
     reasons: tuple[str, ...] = ()  # why
-    untold: tuple[str, ...] = ()  # profiles that stored entities do not decide
+    untold: tuple[str, ...] = ()  # profiles that what is stored does not decide
 
     @property
     def verified(self) -> bool:
@@ -76,8 +78,15 @@ def check(found: Submitted, data: Data, known: Catalogue) -> Verdict:
         cells=cells.right,
         absent=tuple(absent),
         reasons=tuple(dict.fromkeys(absent.values())),
-        untold=tuple(name for name in run.settings.profiles if name != rescore.EXACT),
+        untold=tuple(name for name in run.settings.profiles if name not in decided(found)),
     )
+
+
+def decided(found: Submitted) -> tuple[Profile, ...]:
+    """The profiles of a run whose counts follow from what it stored."""
+    needed = ("orphans", "few_shot_orphans") if found.run.few_shot else ("orphans",)
+    able = rescore.decided(all(name in found.tables for name in needed))
+    return tuple(name for name in found.run.settings.profiles if name in able)
 
 
 def _no_suite(run: Run) -> str:
@@ -98,7 +107,7 @@ def _unfit(run: Run, suite: Suite, known: Catalogue) -> Iterator[str]:
     if settings.harmonize != {name: suite.harmonization(cards[name]) for name in read}:
         yield f"its names of entity types are mapped otherwise than in suite {suite.name}"
     if rescore.EXACT not in settings.profiles:
-        yield f"it was not scored under {rescore.EXACT}, the one profile that stored entities decide"
+        yield f"it was not scored under {rescore.EXACT}, the one profile that entities decide"
 
 
 def _disagreeing(found: Submitted) -> Iterator[str]:
@@ -124,11 +133,13 @@ def _thinned(history: pa.Table) -> pa.Table:
 def _uncounted(found: Submitted) -> Iterator[str]:
     """The same of what counts were made of; where data are here, `_Cells` says it cell by cell."""
     run, tables = found.run, found.tables
-    yield from agreement.predictions(run, tables["predictions"], tables["scores"])
     if "sentence_counts" in tables:
         yield from agreement.sentence_counts(run, tables["sentence_counts"], tables["scores"])
-    if run.few_shot:
-        yield from agreement.tuned(run, tables["few_shot_predictions"], tables["scores"])
+    for prefix in ("", "few_shot_") if run.few_shot else ("",):
+        entities, orphans = tables[f"{prefix}predictions"], tables.get(f"{prefix}orphans")
+        yield from spans.predictions(run, entities, tables["scores"])
+        if orphans is not None:
+            yield from spans.orphans(run, orphans, entities, tables["scores"])
 
 
 def _splits(run: Run, suite: Suite, data: Data) -> tuple[dict[tuple[str, str], Here], dict[str, str], tuple[str, ...]]:
@@ -171,18 +182,20 @@ class _Cells:
 
     def _of(self, place: _Place, rows: Sequence[dict[str, Any]], own: Here) -> Iterator[str]:
         where = f"{place.corpus} {place.split}, {place.tuned or f'checkpoint {place.checkpoint}'}"
-        predicted = self._predicted(place)
-        if misplaced := rescore.misplaced(own.gold, predicted):
+        prefix = "few_shot_" if place.tuned else ""
+        predicted = self._predicted(place, f"{prefix}predictions")
+        orphans = self._predicted(place, f"{prefix}orphans") if f"{prefix}orphans" in self.tables else None
+        if misplaced := rescore.misplaced(own.gold, predicted, orphans):
             yield f"{where}: {misplaced}"
             return
-        answer = rescore.answer(own.gold, predicted, self.run.settings.types)
+        answer = rescore.answer(own.gold, predicted, self.run.settings.types, orphans)
         wrong = [problem for row in rows for problem in self._told(place, row, answer)]
         yield from wrong
-        most = {"cut_sentences": own.gold.sentences, "words_without_subwords": answer.words}
+        most = {"cut_sentences": own.gold.sentences, "words_without_subwords": len(own.gold.tags)}
         beyond = [name for name in most if any(row[name] > most[name] for row in rows)]
         yield from (f"{where}: more {name.replace('_', ' ')} than there are of them" for name in beyond)
-        if not wrong and not place.tuned and (at := self._otherwise(place, answer)) is not None:
-            yield f"{where}, {rescore.EXACT}: sentence {at} has other counts than by its predictions"
+        if not wrong and not place.tuned and "sentence_counts" in self.tables:
+            yield from (f"{where}, {problem}" for problem in self._otherwise(place, answer))
 
     def _told(self, place: _Place, row: Mapping[str, Any], answer: Answer) -> Iterator[str]:
         """A cell whose counts are not what they must be."""
@@ -193,14 +206,14 @@ class _Cells:
         if wrong:
             said = "; ".join(f"{name} {row[name]} in the file, {ranges[name]} by its predictions" for name in wrong)
             yield f"{place.corpus} {place.split}, {row['protocol']}, {row['profile']}, {row['type']}: {said}"
-        elif row["profile"] == rescore.EXACT:
+        elif row["profile"] in answer.exact:
             self.right += 1
 
-    def _predicted(self, place: _Place) -> rescore.Predicted:
-        """What is stored of the entities that a checkpoint found."""
+    def _predicted(self, place: _Place, name: str) -> rescore.Predicted:
+        """What a table has of a place."""
         chosen = {"protocol": place.tuned} if place.tuned else {}
         table = _only(
-            self.tables["few_shot_predictions" if place.tuned else "predictions"],
+            self.tables[name],
             dict(zip(("dataset", "language"), place.corpus.split(":"), strict=True)),
             {"split": place.split, "checkpoint": place.checkpoint, **chosen},
         )
@@ -209,22 +222,25 @@ class _Cells:
         kinds = np.array([ids.get(name, -1) for name in table["type"].to_pylist()], np.int64)
         return rescore.Predicted(sentence, start, end, kinds)
 
-    def _otherwise(self, place: _Place, answer: Answer) -> int | None:
-        """The first sentence whose stored counts are others; None where there is none, or nothing is stored."""
-        if "sentence_counts" not in self.tables:
-            return None
+    def _otherwise(self, place: _Place, answer: Answer) -> Iterator[str]:
+        """The first sentence of a profile whose stored counts are others."""
         table = _only(
             self.tables["sentence_counts"],
             dict(zip(("dataset", "language"), place.corpus.split(":"), strict=True)),
-            {"split": place.split, "checkpoint": place.checkpoint, "profile": rescore.EXACT},
+            {"split": place.split, "checkpoint": place.checkpoint},
         )
-        for row in table.select(["tp", "fp", "fn"]).to_pylist():
-            if any(len(column) != len(answer.by_sentence) for column in row.values()):
-                return 0
-            wrong = (answer.by_sentence != np.array(list(row.values())).T).any(axis=1)
-            if wrong.any():
-                return int(np.flatnonzero(wrong)[0])
-        return None
+        for row in table.select(["profile", "tp", "fp", "fn"]).to_pylist():
+            profile, *told = row.values()
+            if profile in answer.exact and (at := _first_other(answer.by_sentence[profile], told)) is not None:
+                yield f"{profile}: sentence {at} has other counts than by its predictions"
+
+
+def _first_other(right: NDArray[np.int32], told: Sequence[Sequence[int]]) -> int | None:
+    """The first sentence that has other counts than these (S, 3); 0 where they are not of so many."""
+    if any(len(column) != len(right) for column in told):
+        return 0
+    wrong = (right != np.array(told).T).any(axis=1)
+    return int(np.flatnonzero(wrong)[0]) if wrong.any() else None
 
 
 def _only(table: pa.Table, *wanted: Mapping[str, object]) -> pa.Table:

@@ -83,7 +83,7 @@ def events(argv: Sequence[str], folder: str = "epochs") -> int:
     return int(done.stderr.rsplit("touched ", 1)[1].split()[0])
 
 
-TABLES = ("scores", "predictions", "history")
+TABLES = ("scores", "predictions", "orphans", "history")
 
 
 def differences(results: Path, other: Path) -> str:

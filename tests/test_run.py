@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FILES = {
     *("run.json", "selection.json", "history.parquet"),
-    *("scores.parquet", "sentence_counts.parquet", "predictions.parquet"),
+    *("scores.parquet", "sentence_counts.parquet", "predictions.parquet", "orphans.parquet"),
 }
 RAISING = """
 class Head(LinearHead):

@@ -211,14 +211,21 @@ def _lines(entry: Entry, seeds: SeedScores, section: Section) -> list[Line]:
             data={(one.corpus, one.split): one.fingerprint for run in entry.runs for one in run.data},
             chosen_on=run.settings.chosen_on,
             seeds={
-                (group.name, protocol): _seed_means(entry, seeds, group, protocol, profile)
-                for group in section.groups
+                (name, protocol): _by_seed(entry, seeds, corpora, protocol, profile)
+                for name, corpora in _places(entry, section)
                 for protocol in protocols
                 if not not_zero_shot(run.settings, protocol)
             },
         )
         for profile in sorted(profiles)
     ]
+
+
+def _places(entry: Entry, section: Section) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each corpus of an entry and each group, with the corpora that it is of."""
+    own = entry.corpora
+    yield from ((corpus, (corpus,)) for corpus in section.corpora if corpus in own)
+    yield from ((group.name, group.corpora) for group in section.groups)
 
 
 def _protocols(seeds: SeedScores, section: Section) -> list[str]:
@@ -261,9 +268,9 @@ def _mean(entry: Entry, seeds: SeedScores, group: Group, protocol: str, profile:
     return Mean(stat([unweighted(values) for values in per_seed]), scored, len(group.corpora))
 
 
-def _seed_means(entry: Entry, seeds: SeedScores, group: Group, protocol: str, profile: str) -> dict[int, float]:
-    """Seed -> mean of a group, for the seeds that have all of its scores."""
-    means = (unweighted(scores_of(found, group.corpora, protocol, profile)) for found in seeds)
+def _by_seed(entry: Entry, seeds: SeedScores, corpora: Iterable[str], protocol: str, profile: str) -> dict[int, float]:
+    """Seed -> mean of some corpora, for the seeds that have all of their scores."""
+    means = (unweighted(scores_of(found, corpora, protocol, profile)) for found in seeds)
     return {same[0].settings.seed: mean for same, mean in zip(entry.seeds, means, strict=True) if mean is not None}
 
 

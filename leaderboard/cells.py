@@ -61,10 +61,15 @@ def group_text(value: Stat | None, scored: int, size: int) -> str:
     return mean_text(value) if value.n is None else f"{mean_text(value)} ({value.n})"
 
 
-def signed_text(value: Stat) -> str:
+def signed_text(value: Stat, most: int) -> str:
     """A difference: `+1.2 ± 0.5 (3)`; one that rounds to nothing has no sign."""
     spread = "" if value.std is None else f" ± {value.std:.1f}"
-    return f"{signed(value.mean)}{spread} ({value.n})"
+    return f"{signed(value.mean)}{spread} ({matched(value.n or 0, most)})"
+
+
+def matched(seeds: int, most: int) -> str:
+    """How many seeds two entries share: `3`, or `3 of 5` where one of them has so many."""
+    return f"{seeds} of {most}" if seeds < most else str(seeds)
 
 
 def signed(value: float) -> str:

@@ -29,19 +29,26 @@ COMPARISONS = (
     Column("role", "string", "what papers on this suite call the protocol: true, oracle, or empty"),
     Column("group", "string", "targets whose unweighted mean is compared; null where one language is"),
     *CORPUS,
-    Column("difference", "double", "points: mean over the seeds that both entries have, entry less against"),
+    Column("mean", "double", "points: of the entry, over the seeds that both have, which may not be all of its own"),
+    Column("against_mean", "double", "the same of the entry that it is held against"),
+    Column("difference", "double", "points: mean less against_mean"),
     Column("low", "double", "lower end of the 95 % interval, points: bootstrap of seeds and sentences"),
     Column("high", "double", "upper end of it"),
     Column("p", "double", "two-sided, of a permutation of the two entries' predictions sentence by sentence"),
     Column("p_holm", "double", "p corrected (Holm) over the languages, or the groups, of these two entries"),
-    Column("supported", "bool", "p_holm below 0.05, an interval without 0, and two seeds or more"),
+    Column(
+        "supported",
+        "bool",
+        "p_holm below 0.05, an interval without 0, also when it is corrected for the number of languages or groups "
+        "(Benjamini and Hochberg), and two seeds or more",
+    ),
     Column("n_seeds", "int64", "seeds that both entries have"),
     Column("draws", "int64", "of the bootstrap, and of the permutation"),
     Column(
         "entry_rank", "int64", "of the entry there among own ones; those that the data does not tell apart share it"
     ),
     Column("against_rank", "int64", "of the entry that it is held against"),
-    Column("best", "bool", "whether that one has the best mean there"),
+    Column("best", "bool", "whether that one has the best mean there of all that were compared"),
     Column("smallest", "double", "points that two entries must differ for the test set to show it; null for groups"),
 )
 
@@ -73,6 +80,8 @@ def _row(section: Section, evidence: Evidence, catalogue: Catalogue, one: Compar
         "metric": metric(one.profile).lower(),
         "protocol": one.protocol,
         "role": section.role(one.protocol),
+        "mean": one.mean,
+        "against_mean": one.against_mean,
         "difference": one.difference,
         "low": one.low,
         "high": one.high,

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 BASELINE = "standard"
 ALIKE = ("encoder", "fingerprint", "training", "types", "chosen_on")  # what a line shares with its baseline
+UNEQUAL = (
+    "(3 of 5) says that one of the two has five seeds: the difference is over the three that both have, and not that "
+    "of their scores, which are over all seeds."
+)
 ABOUT = (
     "+1.2 ± 0.5 (3) is the mean ± sample standard deviation of the differences of three seeds that both entries have, "
-    "in points."
+    f"in points. {UNEQUAL}"
 )
 
 
@@ -26,6 +30,11 @@ class Pair(NamedTuple):
     line: Line
     baseline: Line
 
+    @property
+    def most(self) -> int:
+        """Seeds of the one that has more."""
+        return max(line.n_seeds or 0 for line in self)
+
     def difference(self, group: str, protocol: str) -> Stat | None:
         """Entry less baseline on a group's mean, over the seeds that both have; None without such a seed."""
         own, base = (line.seeds.get((group, protocol), {}) for line in self)
@@ -34,10 +43,10 @@ class Pair(NamedTuple):
 
 def pairs(section: Section, profile: str) -> list[Pair]:
     """Own entries of a profile that have a baseline, with it, in the section's order."""
-    own = [line for line in section.lines if line.profile == profile and not line.published]
+    own = section.own(profile)
     baselines = [line for line in own if line.method == BASELINE]
     found = [Pair(line, base) for line in own for base in baselines if line.method != BASELINE and alike(line, base)]
-    return [pair for pair in found if any(pair.difference(*at) for at in pair.line.seeds)]
+    return [pair for pair in found if any(pair.difference(*at) for at in pair.line.means)]
 
 
 def alike(line: Line, baseline: Line) -> bool:
@@ -61,4 +70,4 @@ def heading(found: Sequence[Pair]) -> str:
 def cell(pair: Pair, group: str, protocol: str) -> str:
     """A difference as text."""
     found = pair.difference(group, protocol)
-    return signed_text(found) if found else NONE
+    return signed_text(found, pair.most) if found else NONE

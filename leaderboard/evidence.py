@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from xner_bench.leaderboard import matches, significance
+from xner_bench.leaderboard.correction import benjamini, holm
 from xner_bench.leaderboard.counted import counted
 from xner_bench.leaderboard.evidence_types import DRAWS, LEVEL, Comparison, Evidence
 from xner_bench.leaderboard.scores import Cell
 from xner_bench.leaderboard.significance import Contest
-from xner_bench.leaderboard.ties import ties
+from xner_bench.leaderboard.student import reached
+from xner_bench.leaderboard.ties import compared, ties
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class Drawing(NamedTuple):
 class Summary(NamedTuple):
     """What is kept of the draws of a match, in points."""
 
+    mean: float
+    against_mean: float
     difference: float
     low: float
     high: float
@@ -57,7 +61,7 @@ class Summary(NamedTuple):
 
     @classmethod
     def of(cls, drawn: Draws) -> Summary:
-        return cls(drawn.found, *drawn.interval, drawn.p, drawn.error)
+        return cls(drawn.mean, drawn.against_mean, drawn.found, *drawn.interval, drawn.p, drawn.error)
 
 
 def weighed(store: Store, section: Section, entries: Iterable[Entry], draws: int, watch: Watch = SILENT) -> Section:
@@ -81,12 +85,13 @@ def evidence(
     baseline = {profile: matches.name(base) for profile, base in bases.items() if base}
     draw = Drawing(draws, seed, threads or os.cpu_count() or 1)
     found = _drawn(section, matches.matches(section, known), known, draw, watch)
-    comparisons = _corrected([_comparison(one, drawn) for one, drawn in found.items()])
+    comparisons = _comparisons(found)
+    ordered = compared(section, comparisons)
     return Evidence(
-        comparisons=tuple(comparisons),
+        comparisons=comparisons,
         baseline=baseline,
-        best={place: matches.name(line) for place, (line, *_) in matches.placed(section).items()},
-        ties=ties(section, comparisons),
+        best={place: names[0] for place, names in ordered.items()},
+        ties=ties(ordered, comparisons),
         smallest=_smallest(section, found, baseline),
         draws=draws,
         reasons={name: one.reason for name, one in sorted(known.items()) if one.reason},
@@ -151,25 +156,36 @@ def _on_version(
     yield from ((one, drawn[contest]) for one, contest in zip(wanted, at, strict=True))
 
 
-def _comparison(one: Match, drawn: Summary) -> Comparison:
-    """Without Holm's correction, which takes the others."""
-    told = (drawn.difference, drawn.low, drawn.high, drawn.p)
-    return Comparison(one.entry, one.against, *one.place, one.is_group, *told, None, len(one.seeds), False)
-
-
-def _corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The same with Holm's correction over the languages, or groups, of one entry against one other."""
-    families: dict[object, list[int]] = defaultdict(list)
-    for at, one in enumerate(comparisons):
-        families[one.entry, one.against, one.profile, one.protocol, one.is_group].append(at)
-    found = list(comparisons)
+def _comparisons(found: Mapping[Match, Summary]) -> tuple[Comparison, ...]:
+    """Corrected over the languages, or groups, of one entry against one other."""
+    families: dict[object, list[Match]] = defaultdict(list)
+    for one in found:
+        families[one.entry, one.against, one.place.profile, one.place.protocol, one.is_group].append(one)
+    made = {}
     for family in families.values():
-        values = significance.holm([comparisons[at].p or 0.0 for at in family])
-        for at, p in zip(family, values, strict=True):
-            low, high = found[at].low or 0.0, found[at].high or 0.0
-            supported = p < LEVEL and (low > 0 or high < 0) and found[at].seeds >= SEEDS
-            found[at] = found[at]._replace(p_holm=p, supported=supported)
-    return found
+        drawn = [found[one] for one in family]
+        corrected = holm([one.p for one in drawn])
+        claims = supported(drawn, [len(one.seeds) for one in family])
+        for one, summary, p_holm, claim in zip(family, drawn, corrected, claims, strict=True):
+            names = one.entry, one.against, *one.place
+            made[one] = Comparison(*names, one.is_group, *summary[:-1], p_holm, len(one.seeds), claim)
+    return tuple(made[one] for one in found)
+
+
+def supported(family: Sequence[Summary], seeds: Sequence[int]) -> list[bool]:
+    """Which differences of a family, over so many matched seeds each, may be claimed.
+
+    p says nothing of other seeds, and of 34 intervals one leaves out 0 by chance. So the level at which an interval
+    would reach 0, or p where that is larger, is corrected too: for the share of false claims among all, as few seeds
+    leave nothing to claim of one language where the chance of any is kept small (docs/evidence.md).
+    """
+    levels = [reached(one.difference, one.low, one.high, n) for one, n in zip(family, seeds, strict=True)]
+    corrected = benjamini([max(one.p, level) for one, level in zip(family, levels, strict=True)])
+    p_holm = holm([one.p for one in family])
+    return [
+        p < LEVEL and level < LEVEL and (one.low > 0 or one.high < 0) and n >= SEEDS
+        for one, p, level, n in zip(family, p_holm, corrected, seeds, strict=True)
+    ]
 
 
 def _smallest(section: Section, found: Mapping[Match, Summary], baseline: Mapping[str, str]) -> dict[str, float]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xner_bench.leaderboard import costs, differences, legend, ranks
-from xner_bench.leaderboard.cells import NONE, group_text, signed
+from xner_bench.leaderboard.cells import NONE, group_text, matched, signed
+from xner_bench.leaderboard.differences import Pair
 from xner_bench.leaderboard.groups import TOTAL
 from xner_bench.leaderboard.marked import NAMES, bold, escape, grid, named
 from xner_bench.leaderboard.published import TEST
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from xner_bench.catalogue import Catalogue
-    from xner_bench.leaderboard.evidence_types import Comparison, Evidence
+    from xner_bench.leaderboard.evidence_types import Evidence
     from xner_bench.leaderboard.lines import Line, Section
 
 CELL = (
@@ -22,8 +23,9 @@ CELL = (
     "interval, and the p-value. The interval is of a bootstrap that resamples seeds and sentences (of one seed: "
     "sentences alone); p is of a permutation test that swaps the two entries' predictions sentence by sentence, "
     "corrected (Holm) over the languages, or the groups, of the two entries. Bold: the data supports a difference, as "
-    "p is below 0.05, the interval leaves out 0, and there are at least two seeds: one seed cannot tell a method from "
-    "its luck."
+    "p is below 0.05, the interval leaves out 0, also when it is corrected for their number (Benjamini and Hochberg), "
+    "and there are at least two seeds: one seed cannot tell a method from its luck. "
+    f"{differences.UNEQUAL}"
 )
 BOLD = (
     "Bold scores: the best of our own entries in a column and those after it, up to the first that is shown to be "
@@ -53,12 +55,15 @@ def is_bold(section: Section, line: Line, protocol: str, at: str) -> bool:
     return line.entry_id in section.evidence.bold(line.profile, protocol, at)
 
 
-def cell(found: Comparison | None) -> str:
-    """A comparison as text."""
-    if found is None or found.low is None or found.high is None or found.p_holm is None:
+def cell(evidence: Evidence, pair: Pair, protocol: str, at: str) -> str:
+    """How an entry differs from another, as text."""
+    own, other = (line.entry_id or "" for line in pair)
+    found = evidence.between(own, other, pair.line.profile, protocol, at)
+    if found is None:
         return NONE
     p = "p < 0.001" if found.p_holm < 0.001 else f"p {found.p_holm:.3f}"
-    text = f"{signed(found.difference)} [{signed(found.low)}, {signed(found.high)}] ({found.seeds}), {p}"
+    seeds = matched(found.seeds, pair.most)
+    text = f"{signed(found.difference)} [{signed(found.low)}, {signed(found.high)}] ({seeds}), {p}"
     return bold(escape(text), found.supported)
 
 
@@ -72,7 +77,7 @@ def from_baseline(section: Section, profile: str) -> Iterator[str]:
     rows = [
         [
             *(*named(pair.line, ()), *[escape(pair.baseline.label)] * several),
-            *(cell(_between(section.evidence, pair.line, pair.baseline, *at)) for at in _columns(section)),
+            *(cell(section.evidence, pair, *at) for at in _columns(section)),
         ]
         for pair in pairs
     ]
@@ -82,7 +87,7 @@ def from_baseline(section: Section, profile: str) -> Iterator[str]:
 
 def from_best(section: Section, profile: str) -> Iterator[str]:
     """The same against the best entry of each column."""
-    own = [line for line in section.lines if line.profile == profile and not line.published]
+    own = section.own(profile)
     if section.evidence is None or len(own) < 2:
         return
     rows = [
@@ -97,11 +102,7 @@ def _from_best(evidence: Evidence, own: Sequence[Line], line: Line, protocol: st
     if best == line.entry_id:
         return "best"
     other = next((one for one in own if one.entry_id == best), None)
-    return cell(_between(evidence, line, other, protocol, at)) if other else NONE
-
-
-def _between(evidence: Evidence, line: Line, other: Line, protocol: str, at: str) -> Comparison | None:
-    return evidence.between(line.entry_id or "", other.entry_id or "", line.profile, protocol, at)
+    return cell(evidence, Pair(line, other), protocol, at) if other else NONE
 
 
 def _columns(section: Section) -> list[tuple[str, str]]:
@@ -119,13 +120,8 @@ def by_language(
     pairs = differences.pairs(section, profile)
     if section.evidence is None or not pairs:
         return
-    found = [
-        (pair, [_between(section.evidence, pair.line, pair.baseline, protocol, corpus) for corpus in corpora])
-        for pair in pairs
-    ]
-    rows = [
-        [*named(pair.line, ()), escape(pair.baseline.label), *map(cell, cells)] for pair, cells in found if any(cells)
-    ]
+    found = [(pair, [cell(section.evidence, pair, protocol, corpus) for corpus in corpora]) for pair in pairs]
+    rows = [[*named(pair.line, ()), escape(pair.baseline.label), *cells] for pair, cells in found if {*cells} != {NONE}]
     if not rows:
         return
     known = section.evidence.smallest

@@ -30,19 +30,28 @@ class Comparison(NamedTuple):
     protocol: str  # last, source-dev, average, oracle
     at: str  # a corpus, "wikiann:sw", or a group's name
     is_group: bool
-    difference: float  # points: mean over the matched seeds of the F1 of entry less that of against
-    low: float | None  # 95 % interval, points; None where there is none
-    high: float | None
-    p: float | None  # paired permutation, two-sided
-    p_holm: float | None  # Holm over the languages of a table; of a group: over the groups
+    mean: float  # points: F1 of entry over the matched seeds; of a group the unweighted mean of its languages
+    against_mean: float
+    difference: float  # mean less against_mean
+    low: float  # 95 % interval, points
+    high: float
+    p: float  # paired permutation, two-sided
+    p_holm: float  # Holm over the languages of a table; of a group: over the groups
     seeds: int  # matched
-    supported: bool  # p_holm < 0.05, the interval leaves out 0, and there are two matched seeds or more
+    supported: bool  # whether the data supports a difference, see `evidence.supported`
 
     @property
     def turned(self) -> Comparison:
         """The same seen from the other entry."""
-        low, high = (None if one is None else -one for one in (self.high, self.low))
-        return self._replace(entry=self.against, against=self.entry, difference=-self.difference, low=low, high=high)
+        return self._replace(
+            entry=self.against,
+            against=self.entry,
+            mean=self.against_mean,
+            against_mean=self.mean,
+            difference=-self.difference,
+            low=-self.high,
+            high=-self.low,
+        )
 
 
 @dataclass(frozen=True)
@@ -54,12 +63,13 @@ class Evidence:
 
     Ranks follow the means. The best and those after it share rank 1 until one comes that is shown to be worse than the
     best; that one opens the next rank in the same way, its number being one more than the entries before it. Two
-    entries that were not compared are not told apart.
+    entries that were not compared are not told apart. Nobody is put before one that it is shown to be worse than, see
+    `ties.ranked`.
     """
 
     comparisons: tuple[Comparison, ...]
     baseline: Mapping[str, str]  # profile -> entry_id of standard, where the section has one
-    best: Mapping[tuple[str, str, str], str]  # (profile, protocol, at) -> entry_id with the best mean
+    best: Mapping[tuple[str, str, str], str]  # (profile, protocol, at) -> entry_id with the best mean of those compared
     ties: Mapping[tuple[str, str, str], Mapping[str, int]]  # entry_id -> rank from 1; ties share one
     smallest: Mapping[str, float]  # corpus -> smallest difference (points) that its test set could show
     draws: int

@@ -63,7 +63,7 @@ class Line:
     chosen_on: tuple[str, ...] = ()
     seeds: Mapping[tuple[str, str], Mapping[int, float]] = field(
         default_factory=dict
-    )  # (group, protocol) -> seed -> mean
+    )  # (corpus or group, protocol) -> seed -> score
     split: str = "test"  # or a perturbed one, "test-in-script"
     regular: Line | None = None  # of a line of a perturbed split: the same entry's on the regular one
 
@@ -92,6 +92,10 @@ class Section:
     @property
     def profiles(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(line.profile for line in self.lines))
+
+    def own(self, profile: str) -> list[Line]:
+        """The lines of a profile that are not published."""
+        return [line for line in self.lines if line.profile == profile and not line.published]
 
     def role(self, protocol: str) -> str:
         """What a protocol is called in papers on this suite: true, oracle, or nothing."""

@@ -27,28 +27,24 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
-from hashlib import sha256
-from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from xner_bench.leaderboard.evidence_types import DRAWS
+from xner_bench.leaderboard.resampling import resamples, stream, swaps
+from xner_bench.leaderboard.student import stretch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
 BLOCK = 1000  # draws that share a stream of random numbers; the unit of work of a thread
-CHUNK = 1 << 18  # random numbers at once: what fits into a core's cache
 EXACT = 1 << 24  # integers below it are exact in single precision
 SLACK = 1e-9  # points; F1 is rounded, and a draw that swaps everything must count as equal to what was found
-LEVEL = (0.025, 0.975)
-Z = 1.959963984540054
-# Student's t, 97.5 %, for 1, 2, ... degrees of freedom
-T = (12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139)
+ENDS = (0.025, 0.975)
 
 
 class Contest(NamedTuple):
@@ -60,17 +56,23 @@ class Contest(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Differences in points: what was found, and what the draws gave."""
+    """What two entries have in points, and the differences that the draws gave."""
 
-    found: float
+    mean: float  # F1 over the matched seeds
+    against_mean: float
     resampled: NDArray[np.float64]  # (D,) seeds and sentences
     sentences: NDArray[np.float64]  # (D,) sentences alone
     swapped: NDArray[np.float64]  # (D,)
 
     @property
+    def found(self) -> float:
+        """The difference without any draw, points."""
+        return self.mean - self.against_mean
+
+    @property
     def interval(self) -> tuple[float, float]:
         """95 %, points."""
-        low, high = np.clip(np.quantile(self.resampled, LEVEL), -100, 100)  # stretched, it may reach beyond
+        low, high = np.clip(np.quantile(self.resampled, ENDS), -100, 100)  # stretched, it may reach beyond
         return float(low), float(high)
 
     @property
@@ -87,7 +89,8 @@ class Draws(NamedTuple):
     def plus(self, other: Draws) -> Draws:
         """The sum of two corpora."""
         return Draws(
-            self.found + other.found,
+            self.mean + other.mean,
+            self.against_mean + other.against_mean,
             self.resampled + other.resampled,
             self.sentences + other.sentences,
             self.swapped + other.swapped,
@@ -95,7 +98,13 @@ class Draws(NamedTuple):
 
     def over(self, corpora: int) -> Draws:
         """The mean of a group from the sum of so many corpora."""
-        return Draws(self.found / corpora, self.resampled / corpora, self.sentences / corpora, self.swapped / corpora)
+        return Draws(
+            self.mean / corpora,
+            self.against_mean / corpora,
+            self.resampled / corpora,
+            self.sentences / corpora,
+            self.swapped / corpora,
+        )
 
 
 def compare(
@@ -143,59 +152,8 @@ def drawn(
     # The products are small: BLAS' own threads would only wait for each other (three times the processor time).
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, range(0, draws, BLOCK)))
-    found = [float((_over(whole, one.entry) - _over(whole, one.against))[0]) for one in contests]
-    return [Draws(found[at], *out[:, at]) for at in range(len(contests))]
-
-
-def stream(seed: int, *names: object) -> np.random.Generator:
-    """Random numbers that follow from a seed and some names."""
-    words = sha256("\0".join(map(str, (seed, *names))).encode()).digest()
-    return np.random.Generator(np.random.SFC64(int.from_bytes(words[:16], "little")))
-
-
-def resamples(random: np.random.Generator, draws: int, size: int, chunk: int = CHUNK) -> Iterator[NDArray[np.float32]]:
-    """How often each of `size` things is in a sample of as many, (D, size), some draws at a time."""
-    for rows in _chunks(draws, size, chunk):
-        times = np.empty((rows, size), np.float32)
-        for row in times:
-            row[:] = np.bincount(random.integers(0, size, size), minlength=size)
-        yield times
-
-
-def swaps(random: np.random.Generator, draws: int, size: int, chunk: int = CHUNK) -> Iterator[NDArray[np.uint8]]:
-    """1 where a sentence is swapped, else 0, (D, size), some draws at a time."""
-    wide = 8 * -(-size // 64)  # bytes of a draw, whole words
-    for rows in _chunks(draws, size, chunk):
-        drawn = np.frombuffer(random.bytes(rows * wide), np.uint8).reshape(rows, wide)
-        yield np.unpackbits(drawn, axis=1, count=size)
-
-
-def stretch(n: int) -> float:
-    """By how much what n resampled seeds make of a draw is too small."""
-    return sqrt(n / (n - 1)) * student(n - 1) / Z if n > 1 else 1.0
-
-
-def student(freedom: int) -> float:
-    """Student's t at 97.5 %; beyond the table the expansion of Abramowitz and Stegun, 26.7.5."""
-    if freedom <= len(T):
-        return T[freedom - 1]
-    first, second = (Z**3 + Z) / 4, (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96
-    third = (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384
-    return Z + first / freedom + second / freedom**2 + third / freedom**3
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """p-values of one family, corrected (Holm, 1979): in the order given."""
-    corrected, least = [0.0] * len(values), 0.0
-    for before, at in enumerate(sorted(range(len(values)), key=lambda at: values[at])):
-        least = max(least, min(1.0, (len(values) - before) * values[at]))
-        corrected[at] = least
-    return corrected
-
-
-def _chunks(draws: int, size: int, chunk: int) -> Iterator[int]:
-    rows = max(1, chunk // max(size, 1))
-    yield from (min(rows, draws - at) for at in range(0, draws, rows))
+    means = [(float(_over(whole, one.entry)[0]), float(_over(whole, one.against)[0])) for one in contests]
+    return [Draws(own, other, *out[:, at]) for at, (own, other) in enumerate(means)]
 
 
 def _seeds(seeds: tuple[int, ...], draws: int, seed: int) -> NDArray[np.float32]:

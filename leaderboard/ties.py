@@ -2,45 +2,65 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from xner_bench.leaderboard import matches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from xner_bench.leaderboard.evidence_types import Comparison
     from xner_bench.leaderboard.lines import Section
 
+    Place = tuple[str, str, str]  # profile, protocol, corpus or group
 
-def ties(section: Section, comparisons: Iterable[Comparison]) -> dict[tuple[str, str, str], dict[str, int]]:
-    """The rank of each entry at each place. Who was not compared with the best that has evidence there has none."""
-    every = [side for one in comparisons for side in (one, one.turned)]
-    worse: dict[tuple[str, ...], bool] = {
-        (one.entry, one.against, one.profile, one.protocol, one.at): one.supported and one.difference < 0
-        for one in every
+
+def compared(section: Section, comparisons: Iterable[Comparison]) -> dict[Place, list[str]]:
+    """The entries with a score at a place that were compared with any other there, the best first."""
+    having: dict[Place, set[str]] = defaultdict(set)
+    for one in comparisons:
+        having[_place(one)] |= {one.entry, one.against}
+    ordered = {
+        place: [name for name in map(matches.name, lines) if name in having[place]]
+        for place, lines in matches.placed(section).items()
     }
-    having = {(one.entry, one.profile, one.protocol, one.at) for one in every}
-    ranks: dict[tuple[str, str, str], dict[str, int]] = {}
-    for place, lines in matches.placed(section).items():
-        names = [name for name in map(matches.name, lines) if (name, *place) in having]
-        known = [name for name in names if name == names[0] or (name, names[0], *place) in worse]
-        ranks[place] = ranked(known, partial(_apart, worse, place))
-    return ranks
+    return {place: names for place, names in ordered.items() if names}
 
 
-def _apart(worse: Mapping[tuple[str, ...], bool], place: tuple[str, str, str], best: str, other: str) -> bool:
-    """Whether an entry is shown to be worse than one before it; of two that were not compared nothing is shown."""
-    return worse.get((other, best, *place), False)
+def ties(compared: Mapping[Place, Sequence[str]], comparisons: Iterable[Comparison]) -> dict[Place, dict[str, int]]:
+    """The rank of each entry at each place. Who was not compared with the best there has none."""
+    met: dict[Place, set[tuple[str, str]]] = defaultdict(set)
+    worse: dict[Place, set[tuple[str, str]]] = defaultdict(set)
+    for one in (side for stored in comparisons for side in (stored, stored.turned)):
+        met[_place(one)].add((one.entry, one.against))
+        if one.supported and one.difference < 0:
+            worse[_place(one)].add((one.entry, one.against))
+    known = {
+        place: [name for name in names if name == names[0] or (name, names[0]) in met[place]]
+        for place, names in compared.items()
+    }
+    return {place: ranked(names, worse[place]) for place, names in known.items()}
 
 
-def ranked(names: Sequence[str], apart: Callable[[str, str], bool]) -> dict[str, int]:
-    """Ranks of entries in the order of their means: one is shared up to the first that is told apart from its best."""
+def _place(one: Comparison) -> Place:
+    return one.profile, one.protocol, one.at
+
+
+def ranked(names: Sequence[str], worse: Collection[tuple[str, str]]) -> dict[str, int]:
+    """Ranks of entries in the order of their means; `worse`: (entry, another that it is shown to be worse than).
+
+    A rank is shared up to the first that is shown to be worse than its best. Nobody is put before one that it is shown
+    to be worse than: means are over all seeds of an entry, comparisons over those that two have, so the two may turn
+    round. All from the one to the other share a rank then.
+    """
+    at = {name: before for before, name in enumerate(names)}
+    turned = [(at[one], at[other]) for one, other in worse if one in at and other in at and at[one] < at[other]]
     ranks: dict[str, int] = {}
     best = ""
     for before, name in enumerate(names):
-        if not ranks or apart(best, name):
+        together = any(first < before <= last for first, last in turned)
+        if not ranks or ((name, best) in worse and not together):
             best = name
             ranks[name] = before + 1
         else:

@@ -5,30 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from statistics import fmean
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import small as worlds
-from counts import Counted, entries
+from counts import CORPORA, DRAWS, SLICER, Counted, built, entries, fill, ids, pairs
 
-from xner_bench.leaderboard import board, markdown
+from xner_bench.leaderboard import markdown
 from xner_bench.leaderboard.comparisons import comparisons
-from xner_bench.leaderboard.significance import compare, holm, mean
+from xner_bench.leaderboard.correction import holm
+from xner_bench.leaderboard.significance import compare, mean
 from xner_bench.results import SCORES, SENTENCE_COUNTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from xner_bench.leaderboard.evidence_types import Comparison, Evidence
-    from xner_bench.leaderboard.lines import Section
 
-SLICER = {"h": 8, "classifier": "trained", "bias": "per_slice"}
-CORPORA = ("one:aa", "one:ab", "one:ac", "two:ba", "two:bb")
-DRAWS = 300
 BUILD = (sys.executable, "-c", "from xner_bench.cli.leaderboard import leaderboard; leaderboard()", "build")
 
 
@@ -37,33 +33,10 @@ def bench(tmp_path: Path) -> Counted:
     return Counted(tmp_path)
 
 
-def pairs(seeds: int, better: float = 0.0, size: int = 60) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    random = np.random.default_rng(round(10 * better))
-    return {corpus: entries(random, seeds, size, better, luck=0.05) for corpus in CORPORA}
-
-
-def fill(bench: Counted, better: float = 0.0, seeds: tuple[int, ...] = (1, 2, 3)) -> Any:
-    """slicer, so much better than standard, on all corpora."""
-    found = pairs(len(seeds), better)
-    for at, seed in enumerate(seeds):
-        bench.count("slicer", seed, {name: pair[0][at] for name, pair in found.items()}, options=SLICER)
-        bench.count("standard", seed, {name: pair[1][at] for name, pair in found.items()})
-    return found
-
-
-def built(bench: Counted, draws: int = DRAWS) -> Section:
-    (found,) = board.build(bench.store, bench.catalogue, draws=draws)
-    return found
-
-
 def evidence(bench: Counted) -> Evidence:
     found = built(bench).evidence
     assert found is not None
     return found
-
-
-def ids(section: Section) -> dict[str, str]:
-    return {line.label: line.entry_id or "" for line in section.lines}
 
 
 def between(bench: Counted, at: str, protocol: str = "last") -> Comparison | None:
@@ -112,6 +85,39 @@ def test_only_seeds_that_both_have_are_compared(bench: Counted) -> None:
     one = between(bench, "one:ab")
     assert one is not None
     assert one.seeds == 3
+
+
+def test_the_means_beside_a_difference_are_over_the_seeds_that_both_have(bench: Counted) -> None:
+    fill(bench, better=0.5)
+    more = {name: pair[0][0] for name, pair in pairs(1, better=2).items()}
+    bench.count("standard", 9, more)
+    section = built(bench)
+    lines = {line.label: line for line in section.lines}
+    for at in (*CORPORA, "Two", "Total"):
+        one = between(bench, at)
+        assert one is not None
+        own, other = (lines[label].seeds[at, "last"] for label in ("slicer h=8", "standard"))
+        assert one.mean == pytest.approx(fmean(own.values()))
+        assert one.against_mean == pytest.approx(fmean(other[seed] for seed in (1, 2, 3)))
+        assert one.against_mean != pytest.approx(fmean(other.values()))
+        assert one.difference == pytest.approx(one.mean - one.against_mean)
+        assert (one.turned.mean, one.turned.against_mean) == (one.against_mean, one.mean)
+        assert one.turned.turned == one
+
+
+def texts(bench: Counted) -> list[str]:
+    """Both Markdown files without the marks of escaping."""
+    section = built(bench)
+    both = markdown.leaderboard([section]), markdown.per_language([section], bench.catalogue)
+    return [text.replace("\\", "") for text in both]
+
+
+def test_markdown_says_where_a_difference_is_over_fewer_seeds_than_the_scores_beside_it(bench: Counted) -> None:
+    fill(bench)
+    assert all("(3), p" in text and "(3 of 4), p" not in text for text in texts(bench))
+    bench.count("standard", 9, {name: pair[0][0] for name, pair in pairs(1).items()})
+    assert all("(3 of 4), p" in text and "\n| slicer" in text for text in texts(bench))
+    assert not any("(3), p" in row for text in texts(bench) for row in text.splitlines() if row.startswith("|"))
 
 
 def test_a_language_of_other_data_is_not_compared_nor_are_its_groups(bench: Counted) -> None:
@@ -202,125 +208,12 @@ def test_what_labels_of_a_target_chose_is_compared_under_oracle_alone(bench: Cou
     assert {one.protocol for one in evidence(bench).comparisons} == {"oracle"}
 
 
-def test_nothing_is_bold_that_the_data_does_not_support(bench: Counted) -> None:
-    fill(bench, better=0.0)
-    section = built(bench)
-    assert section.evidence is not None
-    assert not any(one.supported for one in section.evidence.comparisons)
-    assert not any(section.evidence.bold(*place) for place in section.evidence.best)
-    assert all(set(ranks.values()) == {1} for ranks in section.evidence.ties.values())
-    for text in (markdown.leaderboard([section]), markdown.per_language([section], bench.catalogue)):
-        assert not [row for row in text.splitlines() if row.startswith("|") and "**" in row]
-
-
-def test_a_clear_difference_is_supported_ranked_and_bold(bench: Counted) -> None:
-    fill(bench, better=2.5, seeds=(1, 2, 3, 4, 5))
-    section = built(bench)
-    found, names = section.evidence, ids(section)
-    assert found is not None
-    place = ("word-strict", "last", "Total")
-    assert found.best[place] == names["slicer h=8"]
-    assert found.baseline == {"word-strict": names["standard"]}
-    assert dict(found.ties[place]) == {names["slicer h=8"]: 1, names["standard"]: 2}
-    assert found.bold(*place) == {names["slicer h=8"]}
-    text = markdown.leaderboard([section])
-    rows = [row for row in text.splitlines() if row.startswith("| slicer")]
-    assert all("**" in row for row in rows[:2])  # scores, and differences from standard
-    scores = next(row for row in text.splitlines() if row.startswith("| standard"))
-    assert "**" not in scores
-    assert "[+" in rows[1].replace("\\", "")
-
-
-def test_one_seed_supports_nothing(bench: Counted) -> None:
-    fill(bench, better=2.5, seeds=(1,))
-    one = between(bench, "Total")
-    assert one is not None
-    assert one.p is not None
-    assert one.low is not None
-    assert one.p < 0.05
-    assert one.low > 0
-    assert not one.supported
-
-
-def test_ranks_follow_the_means_up_to_the_first_that_is_shown_to_be_worse() -> None:
-    """b is tied with a; c is worse than a; d, behind c, is not told apart from a, which does not put it before c."""
-    from xner_bench.leaderboard.ties import ranked
-
-    worse = {("a", "c"), ("c", "e")}
-    found = ranked(["a", "b", "c", "d", "e"], lambda one, other: (one, other) in worse)
-    assert found == {"a": 1, "b": 1, "c": 3, "d": 3, "e": 5}
-
-
-def expect_shown(section: Section) -> None:
-    """Who has a rank behind another's was shown to be worse than the first there."""
-    assert section.evidence is not None
-    for place, ranks in section.evidence.ties.items():
-        heads = {rank: name for name, rank in reversed(ranks.items())}
-        for rank, before in zip(sorted(heads)[1:], sorted(heads), strict=False):
-            one = section.evidence.between(heads[rank], heads[before], *place)
-            assert one is not None
-            assert one.supported
-            assert one.difference < 0
-
-
-def test_of_many_entries_those_that_were_not_compared_are_not_told_apart(bench: Counted) -> None:
-    random = np.random.default_rng(0)
-    first, _ = entries(random, 5, 300, better=2)
-    _, same = entries(random, 5, 300)
-    for number, method in enumerate(["standard", *"abcdefghi"]):
-        for seed in range(1, 6):
-            taken = (same if number else first)[seed - 1]
-            bench.count(method, seed, dict.fromkeys(CORPORA, taken))
-    section = built(bench, draws=400)
-    expect_shown(section)
-    assert section.evidence is not None
-    ranks = section.evidence.ties["word-strict", "last", "one:aa"]
-    assert sorted(ranks.values()) == [1, *[2] * 9]
-
-
-def test_entries_have_ranks_also_where_the_first_has_no_evidence(bench: Counted) -> None:
-    random = np.random.default_rng(0)
-    first, second = entries(random, 3, 300)
-    best, _ = entries(random, 3, 300, better=2)
-    for seed in (1, 2, 3):
-        bench.count("slicer", seed, dict.fromkeys(CORPORA, first[seed - 1]), options=SLICER)
-        bench.count("crf", seed, dict.fromkeys(CORPORA, second[seed - 1]))
-        run = bench.count("standard", seed, dict.fromkeys(CORPORA, best[seed - 1]))
-        bench.store.drop_tables(run.run_id, "sentence_counts")
-    section = built(bench)
-    expect_shown(section)
-    assert section.evidence is not None
-    assert set(section.evidence.ties["word-strict", "last", "one:aa"]) == {*ids(section).values()} - {
-        ids(section)["standard"]
-    }
-
-
 @pytest.mark.parametrize("draws", ["1", "99", "-1", "many", "9" * 20])
 def test_draws_that_make_no_interval_are_one_line(bench: Counted, tmp_path: Path, draws: str) -> None:
     answer = worlds.call("leaderboard", "build", "--results", tmp_path, "--draws", draws)
     assert answer.status == 2
     assert "give 10000, or 0" in answer.err
     assert answer.err.count("\n") <= 3
-
-
-def test_more_than_eight_entries_are_held_against_the_baseline_and_the_best(bench: Counted) -> None:
-    random = np.random.default_rng(0)
-    labels = ["standard", *("abcdefghi")]
-    for number, method in enumerate(labels):
-        first, _ = entries(random, 2, 40, better=number / 4)
-        for seed in (1, 2):
-            bench.count(method, seed, dict.fromkeys(CORPORA, first[seed - 1]))
-    section = built(bench, draws=50)
-    found, names = section.evidence, ids(section)
-    assert found is not None
-    for place, best in found.best.items():
-        there = {(one.entry, one.against) for one in found.comparisons if (one.profile, one.protocol, one.at) == place}
-        wanted = {(name, names["standard"]) for name in names.values() if name != names["standard"]}
-        assert wanted <= there
-        pairs_of_best = {frozenset(pair) for pair in there if best in pair}
-        assert len(pairs_of_best) == len(labels) - 1
-        assert len(there) <= 2 * (len(labels) - 1)
-    expect_shown(section)
 
 
 def test_a_small_test_set_shows_only_large_differences(bench: Counted) -> None:
@@ -349,6 +242,7 @@ def test_the_parquet_has_every_comparison(bench: Counted, tmp_path: Path) -> Non
     assert one is not None
     assert (row["entry"], row["against"], row["role"], row["family"]) == ("slicer h=8", "standard", "true", "Uralic")
     assert (row["difference"], row["low"], row["high"]) == (one.difference, one.low, one.high)
+    assert (row["mean"], row["against_mean"]) == (one.mean, one.against_mean)
     assert (row["p_holm"], row["supported"], row["n_seeds"]) == (one.p_holm, one.supported, 3)
     assert comparisons([built(bench, draws=0)], bench.catalogue).num_rows == 0
 

@@ -118,12 +118,6 @@ def compared(seen: View) -> Found:
     found: dict[tuple[str | None, str | None, str], Comparison] = {}
     for one in evidence.comparisons if evidence else ():
         if (one.profile, one.protocol) == (seen.profile, seen.protocol):
-            found.setdefault((one.against, one.entry, one.at), _turned(one))
+            found.setdefault((one.against, one.entry, one.at), one.turned)
             found[one.entry, one.against, one.at] = one
     return found
-
-
-def _turned(one: Comparison) -> Comparison:
-    """The same seen from the other entry."""
-    low, high = (None if end is None else -end for end in (one.high, one.low))
-    return one._replace(entry=one.against, against=one.entry, difference=-one.difference, low=low, high=high)

@@ -48,7 +48,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*")  # no two fami
 UNKNOWN = "family unknown"
 TESTED = (
     "Thin lines: 95 % interval of the difference. Filled: supported, that is p < 0.05 after Holm's correction over the "
-    "languages, and an interval that leaves out 0."
+    "languages, and an interval that leaves out 0, corrected for their number, too."
 )
 UNTESTED = "No difference here is tested: any of them may be chance."
 BEYOND = "A line that ends at the edge goes on beyond it."

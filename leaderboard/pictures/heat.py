@@ -25,8 +25,8 @@ CELL, ROW, GAP = 0.37, 0.25, 0.3
 COLOURS = colormaps["RdBu"].with_extremes(bad=PALE)  # blue is better; told apart by everybody
 DARK = 0.179  # luminance below which white letters have more contrast than black ones
 TESTED = (
-    "Bold with a dot: supported, that is p < 0.05 after Holm's correction over the languages, and a 95 % interval that "
-    "leaves out 0. All others may be chance."
+    "Bold with a dot: supported, that is p < 0.05 after Holm's correction over the languages, and an interval that "
+    "leaves out 0, corrected for their number, too. All others may be chance."
 )
 UNTESTED = "No difference here is tested: any of them may be chance."
 PUBLISHED = "A paper's own numbers, against its own standard at the same learning rate; not tested."

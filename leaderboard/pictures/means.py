@@ -33,7 +33,8 @@ PANEL, GAP, ROW = 2.3, 0.55, 0.2
 MOST_GROUPS = 6
 TESTED = (
     "Blue lines: 95 % interval of the difference from {baseline}, drawn around the entry's mean: where one crosses the "
-    "dashed line, the data does not tell the two apart. Bold: supported, that is p < 0.05 after Holm's correction, too."
+    "dashed line, the data does not tell the two apart. Bold: supported, that is p < 0.05 after Holm's correction, and "
+    "an interval that leaves out 0, corrected for the number of groups, too."
 )
 SPREAD = "Grey lines: mean ± sample standard deviation over seeds; not tested."
 PUBLISHED = "Hollow: a paper's own number, whose ± is not that of a mean and is left out."
@@ -99,7 +100,7 @@ def _mark(seen: View, found: Found, line: Line, group: Group) -> Mark | None:
     if line.published or (found and line.entry_id == _baseline(seen)):
         return Mark(mean, mean, mean)
     one = found.get((line.entry_id, _baseline(seen), group.name))
-    if one and one.low is not None and one.high is not None:
+    if one:
         return Mark(mean, mean + one.low - one.difference, mean + one.high - one.difference, True, one.supported)
     return Mark(mean, mean - std, mean + std)
 

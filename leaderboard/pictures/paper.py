@@ -29,7 +29,7 @@ LOOKS = ((GREY, ""), (BLUE, "////"), (ORANGE, "...."), (GREEN, "xxxx"))
 SPREAD = "Whiskers: ± sample standard deviation over seeds. Numbers above the bars: F1."
 DOTS = (
     "A dot above a bar: its difference from standard is supported, that is p < 0.05 after Holm's correction over the "
-    "languages, and a 95 % interval that leaves out 0."
+    "languages, and an interval that leaves out 0, corrected for their number, too."
 )
 UNTESTED = "The differences are not tested: any of them may be chance."
 PUBLISHED = "The paper's own numbers."

@@ -6,9 +6,11 @@
     scores.parquet       counts per data set, language, split, protocol, checkpoint, profile and type
     sentence_counts.parquet  counts of every test sentence, all types together; early runs have none
     predictions.parquet  the predicted entities of every test sentence
+    orphans.parquet      each predicted I- without a B- before it, which is no entity; early runs have none
     history.parquet      loss, learning rate and dev scores
     few_shot.parquet     with --few-shot: which sentences of the targets were learned from
     few_shot_predictions.parquet    with --few-shot: the entities that were predicted after that
+    few_shot_orphans.parquet        with --few-shot: each I- without a B- that was
     epochs/              checkpoints, while the run is under way
     checkpoint/          a transformers folder, with --keep-checkpoint
 """
@@ -161,7 +163,7 @@ SCORES = (
     ("words_without_subwords", "int64"),
     ("cut_sentences", "int64"),
 )
-PREDICTIONS = (
+PREDICTIONS = (  # of orphans, too
     ("dataset", "string"),
     ("language", "string"),
     ("split", "string"),
@@ -340,6 +342,8 @@ class Store:
         path = self.folder(run_id) / f"{name}.parquet"
         try:
             return pq.read_table(path)
+        except FileNotFoundError as error:
+            raise XnerError(f"{path}: it is not there; `xner-bench results check` says what to do") from error
         except (OSError, pa.ArrowInvalid) as error:
             raise XnerError(f"{path}: {str(error).splitlines()[0]}; {MEND}") from error
 

@@ -95,13 +95,21 @@ def folders(store: Store, pattern: str = "*") -> list[Path]:
     runs = store.root / "runs"
     try:
         with os.scandir(runs) as listed:
-            names = [one.name for one in listed if one.name[0] != "." and fnmatch(one.name, pattern) and one.is_dir()]
+            names = [one.name for one in listed if one.name[0] != "." and fnmatch(one.name, pattern) and _folder(one)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise XnerError(f"{runs}: cannot be read: {reason}; see to the permissions there") from error
     return [runs / name for name in sorted(names)]
+
+
+def _folder(entry: os.DirEntry[str]) -> bool:
+    """Also a link that leads nowhere because it leads to itself: its record cannot be read, which is said."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return True
 
 
 def _there(path: Path) -> bool:

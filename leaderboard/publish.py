@@ -11,13 +11,13 @@ import hashlib
 import json
 import re
 from contextlib import suppress
-from importlib.metadata import version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from xner_bench.errors import XnerError
-from xner_bench.leaderboard import datacard, plots, public
+from xner_bench.leaderboard import datacard, ours, plots, public
 from xner_bench.leaderboard.cells import plain
+from xner_bench.leaderboard.ours import NAME
 from xner_bench.leaderboard.outputs import outputs
 
 if TYPE_CHECKING:
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     from xner_bench.results import Run
 
 CARD = "README.md"
-LISTING = "published.json"
-FORMAT = 1  # of the listing
 LISTED = 100  # entries that a commit's message names
-_SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 
 
 class Publication(NamedTuple):
@@ -55,12 +52,13 @@ def compose(
     """
     original, shown = runs(sections), public.of_sections(sections)
     tables = outputs(shown, catalogue) | (plots.plots(shown, catalogue) if pictures else {})
-    records = {record_name(run.run_id): _json(public.record(run)) for run in original}
+    records = {record_name(run.run_id): ours.dumped(public.record(run)) for run in original}
     card = datacard.card(shown, catalogue, tables, for_hub)
     files = {**tables, CARD: card.encode(), **records}
     _check_private(files, public.private(original))
     subject = _subject(shown)
-    return Publication({**files, LISTING: listing(files)}, subject, "\n".join([subject, "", *_entries(shown)]) + "\n")
+    files[ours.LISTING] = ours.listing(files)
+    return Publication(files, subject, "\n".join([subject, "", *_entries(shown)]) + "\n")
 
 
 def runs(sections: Iterable[Section]) -> list[Run]:
@@ -71,57 +69,10 @@ def runs(sections: Iterable[Section]) -> list[Run]:
 
 def record_name(run_id: str) -> str:
     """Where the record of a run lies: in a folder of its id, or of what can be a folder's name and its hash."""
-    if _SAFE.fullmatch(run_id) and len(run_id) <= 200:
+    if NAME.fullmatch(run_id) and len(run_id) <= 200:
         return f"runs/{run_id}/run.json"
     slug = re.sub(r"[^A-Za-z0-9]+", "-", run_id).strip("-")[:80] or "run"
     return f"runs/{slug}-{hashlib.sha256(run_id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}/run.json"
-
-
-def listing(files: Mapping[str, bytes]) -> bytes:
-    """published.json: format, version, and the sha256 of every file beside it."""
-    hashes = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
-    return _json({"format": FORMAT, "made_by": f"xner-bench {version('xner-bench')}", "files": hashes})
-
-
-def listed(data: bytes, where: str) -> frozenset[str]:
-    """The files that a published.json calls ours, itself included; names that no publication has are left out.
-
-    Raises XnerError where it is none that this version reads.
-    """
-    try:
-        found = json.loads(data)
-        names, written = found["files"].keys(), found["format"]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise XnerError(f"{where} is not a list of what was published; publish to another place") from None
-    if written != FORMAT:
-        raise XnerError(
-            f"{where} has format {plain(str(written))[:20]}, this version writes {FORMAT}; update xner-bench"
-        )
-    return frozenset({*filter(safe, names), LISTING})
-
-
-def safe(name: str) -> bool:
-    """Whether a path is one that a publication may have: inside its folder, of plain names."""
-    parts = name.split("/")
-    return len(parts) <= 3 and (name == NOJEKYLL or all(map(_SAFE.fullmatch, parts)))
-
-
-NOJEKYLL = ".nojekyll"  # tells GitHub's pages to serve the files as they are
-
-
-def clash(there: Iterable[str], own: Iterable[str], names: Iterable[str]) -> str | None:
-    """A file that lies where one of ours would, and that no publication wrote."""
-    wanted = set(names)
-    folders = {str(above) for name in wanted for above in PurePosixPath(name).parents} - {"."}
-    foreign = set(there).difference(own)
-    below = (name for name in foreign if any(str(above) in wanted for above in PurePosixPath(name).parents))
-    return min([*(foreign & (wanted | folders)), *below], default=None)
-
-
-def refuse_clash(name: str, where: str) -> XnerError:
-    return XnerError(
-        f"{where} has a file {plain(name)!r} that no publication wrote; move it away, or publish to another place"
-    )
 
 
 def described(files: Mapping[str, bytes]) -> Iterator[str]:
@@ -188,7 +139,3 @@ def _text(data: bytes) -> str:
     import pyarrow.parquet as pq
 
     return json.dumps(pq.read_table(pa.BufferReader(data)).to_pylist(), ensure_ascii=False, default=str)
-
-
-def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "replace")

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xner_bench import files
 from xner_bench.errors import XnerError
-from xner_bench.leaderboard import publish
-from xner_bench.leaderboard.publish import LISTING
+from xner_bench.leaderboard import ours
+from xner_bench.leaderboard.ours import LISTING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from xner_bench.leaderboard.ours import Listed
 
 
 PART = ".publishing."  # files that are still to be put into their places
@@ -54,11 +56,11 @@ def _cannot(folder: Path, error: OSError) -> XnerError:
 def _plan(contents: Mapping[str, bytes], folder: Path) -> Change:
     owned = _owned(folder)
     there = set(_there(folder)) if owned else set()
-    if found := publish.clash(there, owned, contents):
-        raise publish.refuse_clash(found, str(folder))
+    found = _hashes(folder, owned.keys() & there)
+    ours.check(there, found, owned, contents, str(folder))
     new = tuple(name for name in contents if name not in there)
-    changed = tuple(name for name in contents if name in there and (folder / name).read_bytes() != contents[name])
-    removed = tuple(sorted(owned.intersection(there).difference(contents)))
+    changed = tuple(name for name in contents if name in found and found[name] != ours.sha256(contents[name]))
+    removed = tuple(sorted(found.keys() - contents.keys()))
     return Change(new, changed, removed, len(contents) - len(new) - len(changed))
 
 
@@ -75,20 +77,20 @@ def write(contents: Mapping[str, bytes], folder: Path) -> Change:
     return change
 
 
-def _owned(folder: Path) -> frozenset[str]:
-    """The files there that a publication wrote; XnerError where the folder is something else."""
+def _owned(folder: Path) -> Listed:
+    """The files that a publication wrote there; XnerError where the folder is something else."""
     if not folder.is_dir():
         if os.path.lexists(folder):
             raise XnerError(f"{folder} is no folder; choose another with --to DIR")
-        return frozenset()
+        return {}
     listing = folder / LISTING
     if listing.is_file() and not listing.is_symlink():
-        return publish.listed(listing.read_bytes(), str(listing))
+        return ours.listed(listing.read_bytes(), str(listing))
     if first := min((path.name for path in folder.iterdir() if not path.name.startswith(PART)), default=None):
         raise XnerError(
             f"{folder} holds something else (it has {first!r} and no {LISTING}); give a folder that is new or empty"
         )
-    return frozenset()
+    return {}
 
 
 def _there(folder: Path) -> Iterator[str]:
@@ -97,6 +99,10 @@ def _there(folder: Path) -> Iterator[str]:
         place = Path(above)
         for name in (*names, *(one for one in folders if (place / one).is_symlink())):
             yield (place / name).relative_to(folder).as_posix()
+
+
+def _hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    return {name: "" if (folder / name).is_symlink() else files.sha256(folder / name) for name in names}
 
 
 def _make(contents: Mapping[str, bytes], folder: Path) -> None:
@@ -120,8 +126,9 @@ def _replace(contents: Mapping[str, bytes], folder: Path, change: Change) -> Non
     try:
         fresh = [name for name in (*change.new, *change.changed) if name != LISTING]
         _put({name: contents[name] for name in fresh}, part)
-        every = {**dict.fromkeys(change.removed, b""), **{name: contents[name] for name in contents if name != LISTING}}
-        files.write_atomically(folder / LISTING, publish.listing(every))
+        every = {name: contents[name] for name in contents if name != LISTING}
+        replaced = _hashes(folder, (*change.changed, *change.removed))
+        files.write_atomically(folder / LISTING, ours.listing(every, replaced))
         for name in fresh:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (part / name).replace(folder / name)

@@ -8,32 +8,28 @@ those settings are read, too (http, credential, url, user, core.sshCommand).
 
 from __future__ import annotations
 
-import os
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from xner_bench.errors import XnerError
-from xner_bench.leaderboard import publish
+from xner_bench.leaderboard import git, ours
+from xner_bench.leaderboard.cells import plain
 from xner_bench.leaderboard.hidden import hide, secrets_of
-from xner_bench.leaderboard.publish import LISTING, NOJEKYLL
+from xner_bench.leaderboard.ours import LISTING, NOJEKYLL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from xner_bench.leaderboard.ours import Listed
     from xner_bench.leaderboard.publish import Publication
 
 PREFIX = "git:"
-# Of git's own variables those that say who and how one gets there; others (GIT_DIR, GIT_TRACE, ...) stay out.
-# And GIT_CONFIG_*, which is how a workflow passes settings on.
-KEPT = frozenset(
-    (
-        *("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"),
-        *("GIT_ASKPASS", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO"),
-    )
-)
-LOCAL = r"^(http|credential|url|user|author|committer)\.|^core\.sshcommand$"
+REMOTE = "remote:"  # begins a line that the other side wrote
+MARKS = ("! [", "fatal:", "error:", "ERROR")  # of git's lines the one that says why has the first of these
+MOVED = ("non-fast-forward", "fetch first", "stale info", "cannot lock ref")
+CREDENTIALS = "see to the address and to git's credentials for it"
+LONGEST = 400  # characters of what a remote says that are repeated
 
 
 class Branch(NamedTuple):
@@ -57,9 +53,13 @@ def branch(text: str) -> Branch:
         )
     if remote.startswith("-") or any(not one.isprintable() for one in text):
         raise XnerError(f"git:{told} has no address of a repository before its #; write git:REMOTE#BRANCH")
-    if name.startswith(("-", "refs/")) or _git(Path.cwd(), "check-ref-format", f"refs/heads/{name}").returncode:
+    if name in ("HEAD", "@") or name.startswith(("-", "refs/")) or not _possible(name):
         raise XnerError(f"git cannot have a branch {name!r}; write git:REMOTE#BRANCH, for example git:origin#gh-pages")
     return Branch(remote, name)
+
+
+def _possible(name: str) -> bool:
+    return git.run(Path.cwd(), "check-ref-format", f"refs/heads/{name}").returncode == 0
 
 
 def push(publication: Publication, to: Branch) -> str:
@@ -74,7 +74,7 @@ class _Repository:
     def __init__(self, folder: Path, to: Branch) -> None:
         self.folder = folder
         self.to = to
-        self.settings = dict(_local_settings())
+        self.settings = dict(git.local_settings())
         self.address = _address(to.remote)
         self.secrets = (*secrets_of(to.remote), *secrets_of(self.address))
         self.ref = f"refs/heads/{to.name}"
@@ -83,8 +83,7 @@ class _Repository:
         author, committer = self.identity("AUTHOR"), self.identity("COMMITTER")
         self.git("init", "--quiet", "--bare", "--template=", ".")
         tip = self.fetch()
-        files = self.with_nojekyll(publication.files, tip)
-        removed = self.check(files, tip)
+        files, removed = self.checked(publication.files, self.there(tip) if tip else {})
         self.git("fast-import", "--quiet", data=_stream(files, removed, publication.message, author, committer, tip))
         made = self.tree("refs/heads/published")
         if tip and self.tree(tip) == made:
@@ -95,7 +94,8 @@ class _Repository:
 
     def identity(self, role: str) -> str:
         """`Name <address> seconds zone`, as git has it configured."""
-        done = _git(self.folder, "var", f"GIT_{role}_IDENT", settings={**self.settings, "user.useConfigOnly": "true"})
+        settings = {**self.settings, "user.useConfigOnly": "true"}
+        done = git.run(self.folder, "var", f"GIT_{role}_IDENT", settings=settings)
         if done.returncode:
             raise XnerError(
                 "git does not know who commits; tell it: git config --global user.name NAME, and user.email ADDRESS"
@@ -109,70 +109,98 @@ class _Repository:
         self.git("fetch", "--quiet", "--depth=1", "--no-tags", "--", self.address, self.ref, reach=True)
         return self.git("rev-parse", "FETCH_HEAD").strip()
 
-    def with_nojekyll(self, files: Mapping[str, bytes], tip: str | None) -> dict[str, bytes]:
-        """The files, and the mark for GitHub's pages where nobody else has put it there."""
-        if tip and NOJEKYLL in self.there(tip) and NOJEKYLL not in self.owned(tip):
-            return dict(files)
-        others = {name: data for name, data in files.items() if name != LISTING}
-        marked = {**others, NOJEKYLL: b""}
-        return {**marked, LISTING: publish.listing(marked)}
+    def checked(self, files: Mapping[str, bytes], there: Mapping[str, str]) -> tuple[dict[str, bytes], list[str]]:
+        """The files to write, and those of ours that are no more. XnerError where something of others would be lost."""
+        owned = self.owned(there)
+        found = self.hashes({name: there[name] for name in owned.keys() & there.keys()})
+        if NOJEKYLL in found and ours.edited(NOJEKYLL, found, owned, {}):  # it does its work whatever is in it
+            owned = {name: hashes for name, hashes in owned.items() if name != NOJEKYLL}
+            del found[NOJEKYLL]
+        wanted = _with_nojekyll(files) if NOJEKYLL in found or NOJEKYLL not in there else dict(files)
+        ours.check(there, found, owned, wanted, self.to.shown)
+        return wanted, sorted(found.keys() - wanted.keys())
 
-    def check(self, files: Mapping[str, bytes], tip: str | None) -> list[str]:
-        """Our files of before that are no more. XnerError where somebody else's lies in the place of one of ours."""
-        if tip is None:
-            return []
-        there, owned = self.there(tip), self.owned(tip)
-        if found := publish.clash(there, owned, files):
-            raise publish.refuse_clash(found, self.to.shown)
-        return sorted(owned.intersection(there).difference(files))
+    def there(self, tip: str) -> dict[str, str]:
+        """Path -> the id of its content; nothing of links and of other repositories."""
+        found = {}
+        for line in filter(None, self.git("ls-tree", "-r", "-z", tip).split("\0")):
+            about, _, name = line.partition("\t")
+            mode, _, blob = about.split(" ")
+            found[name] = blob if mode.startswith("100") else ""
+        return found
 
-    def there(self, tip: str) -> frozenset[str]:
-        return frozenset(filter(None, self.git("ls-tree", "-r", "-z", "--name-only", tip).split("\0")))
+    def owned(self, there: Mapping[str, str]) -> Listed:
+        if not there.get(LISTING):
+            return {}
+        (told,) = self.contents([there[LISTING]])
+        return ours.listed(told, f"{LISTING} in {self.to.shown}")
 
-    def owned(self, tip: str) -> frozenset[str]:
-        if LISTING not in self.there(tip):
-            return frozenset()
-        return publish.listed(self.git("show", f"{tip}:{LISTING}").encode(), f"{LISTING} in {self.to.shown}")
+    def hashes(self, blobs: Mapping[str, str]) -> dict[str, str]:
+        """Path -> the sha256 of its content."""
+        known = sorted({blob for blob in blobs.values() if blob})
+        hashes = {blob: ours.sha256(data) for blob, data in zip(known, self.contents(known), strict=True)}
+        return {name: hashes.get(blob, "") for name, blob in blobs.items()}
+
+    def contents(self, blobs: Sequence[str]) -> Iterator[bytes]:
+        told = self.ask("cat-file", "--batch", data="".join(f"{blob}\n" for blob in blobs).encode())
+        at = 0
+        for _ in blobs:
+            start = told.index(b"\n", at) + 1  # behind `<id> blob <size>`
+            at = start + int(told[at:start].split()[2]) + 1
+            yield told[start : at - 1]
 
     def tree(self, commit: str) -> str:
         return self.git("rev-parse", f"{commit}^{{tree}}").strip()
 
     def send(self) -> None:
         words = ("push", "--quiet", "--no-verify", "--", self.address, f"refs/heads/published:{self.ref}")
-        done = _git(self.folder, *words, settings=self.settings)
+        done = git.run(self.folder, *words, settings=self.settings)
         said = done.stderr.decode("utf-8", "replace")
         if done.returncode == 0:
             return
-        if "non-fast-forward" in said or "fetch first" in said or "stale info" in said or "cannot lock ref" in said:
+        declined = "hook declined" in said  # its words may be any
+        if not declined and any(sign in said for sign in MOVED):
             raise XnerError(
                 f"{self.to.shown} has moved on meanwhile; run the command again, on top of what is there now"
             )
-        raise self.failed("refuses the push", said)
+        step = "do what it asks for, or publish to another branch" if "remote rejected" in said else CREDENTIALS
+        raise self.failed("refuses the push", said, step)
 
     def git(self, *words: str, data: bytes | None = None, reach: bool = False) -> str:
         """What git prints. `reach` says that the remote is asked."""
-        done = _git(self.folder, *words, settings=self.settings, data=data)
+        return self.ask(*words, data=data, reach=reach).decode("utf-8", "surrogateescape")
+
+    def ask(self, *words: str, data: bytes | None = None, reach: bool = False) -> bytes:
+        done = git.run(self.folder, *words, settings=self.settings, data=data)
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace")
             raise self.failed("cannot be reached" if reach else f"cannot be published to (git {words[0]})", said)
-        return done.stdout.decode("utf-8", "surrogateescape")
+        return done.stdout
 
-    def failed(self, what: str, said: str) -> XnerError:
-        told = hide(_gist(said), self.secrets)
-        return XnerError(f"{self.to.shown} {what}: {told}; see to the address and to git's credentials for it")
+    def failed(self, what: str, said: str, step: str = CREDENTIALS) -> XnerError:
+        return XnerError(f"{self.to.shown} {what}: {_gist(hide(said, self.secrets))}; {step}")
+
+
+def _with_nojekyll(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files, and the mark for GitHub's pages."""
+    marked = {**{name: data for name, data in files.items() if name != LISTING}, NOJEKYLL: b""}
+    return {**marked, LISTING: ours.listing(marked)}
 
 
 def _gist(said: str) -> str:
-    """The line of git's that says why."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    marks = ("remote: error", "! [", "fatal:", "error:", "ERROR")
-    return next((line for mark in marks for line in lines if mark in line), lines[-1] if lines else "git says nothing")
+    """The line of git's that says why, and what the remote said: a hook's own words, say."""
+    lines = list(filter(None, map(plain, said.splitlines())))
+    remote = [line.removeprefix(REMOTE).strip() for line in lines if line.startswith(REMOTE)]
+    own = [line for line in lines if not line.startswith(REMOTE)]
+    why = next((line for mark in MARKS for line in own if mark in line), own[-1] if own else "git says nothing")
+    told = " / ".join(filter(None, remote))
+    return f"{why}; it says: {told[:LONGEST]}" if told else why
 
 
 def _address(remote: str) -> str:
     """What git is given: of a remote's name its address, of a folder the absolute path."""
     if not set(remote) & set("/:@\\"):
-        found = _git(Path.cwd(), "remote", "get-url", "--push", "--", remote)
+        found = git.run(Path.cwd(), "remote", "get-url", "--push", "--", remote)
         if found.returncode == 0:
             return _absolute(found.stdout.decode("utf-8", "surrogateescape").strip())
     return _absolute(remote)
@@ -183,15 +211,6 @@ def _absolute(remote: str) -> str:
     return str(path.resolve()) if "://" not in remote and path.exists() else remote
 
 
-def _local_settings() -> Iterator[tuple[str, str]]:
-    """Who and how, of the repository that one is in; its address rewritings and logins hold for the publication too."""
-    words = ("config", "--local", "--includes", "--null", "--get-regexp", LOCAL)
-    for item in _git(Path.cwd(), *words).stdout.decode("utf-8", "surrogateescape").split("\0"):
-        name, _, value = item.partition("\n")
-        if name:
-            yield name, value
-
-
 def _stream(
     files: Mapping[str, bytes],
     removed: Iterable[str],
@@ -200,7 +219,7 @@ def _stream(
     committer: str,
     tip: str | None,
 ) -> bytes:
-    """The commit as `git fast-import` reads it. Names are those of `publish.safe`, which need no quotes."""
+    """The commit as `git fast-import` reads it. Names are those of `ours.safe`, which need no quotes."""
     parts = [
         b"commit refs/heads/published\n",
         f"author {author}\ncommitter {committer}\n".encode(),
@@ -215,36 +234,3 @@ def _stream(
 
 def _data(content: bytes) -> bytes:
     return b"data %d\n%s\n" % (len(content), content)
-
-
-def _git(
-    folder: Path, *words: str, settings: Mapping[str, str] | None = None, data: bytes | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    """Run git there: no question is asked, no hook is run, and settings are not seen in the list of processes."""
-    command = ("git", "-c", "core.hooksPath=/dev/null", *words)
-    try:
-        return subprocess.run(
-            command,
-            cwd=folder,
-            env=_environment(settings or {}),
-            input=data or b"",
-            capture_output=True,
-            check=False,
-            start_new_session=True,  # without a terminal, on which ssh would ask
-        )
-    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        raise XnerError("there is no program git here; install it, or publish to a folder with --to DIR") from error
-
-
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or _is_kept(name)}
-    kept |= {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"}
-    given = kept.get("GIT_CONFIG_COUNT", "")
-    first = int(given) if given.isdecimal() else 0
-    for at, (name, value) in enumerate(settings.items(), first):
-        kept |= {f"GIT_CONFIG_KEY_{at}": name, f"GIT_CONFIG_VALUE_{at}": value}
-    return {**kept, "GIT_CONFIG_COUNT": str(first + len(settings))}
-
-
-def _is_kept(name: str) -> bool:
-    return name in KEPT or name.startswith("GIT_CONFIG_")

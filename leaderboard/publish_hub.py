@@ -6,31 +6,37 @@ that nobody published from here stay; of ours those that are no more are deleted
 
 from __future__ import annotations
 
+import hashlib
+import os
 import tempfile
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from xner_bench import hub
 from xner_bench.errors import XnerError
-from xner_bench.leaderboard import publish
+from xner_bench.leaderboard import ours
 from xner_bench.leaderboard.hidden import hide
-from xner_bench.leaderboard.publish import LISTING
+from xner_bench.leaderboard.ours import LISTING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import DatasetInfo
 
     from xner_bench.leaderboard.publish import Publication
 
 PREFIX = "hf:"
 KIND = "dataset"
+ENDPOINT = "HF_ENDPOINT"
 
 
 def repository(text: str) -> str:
-    """`ORG/NAME`; XnerError where it is none."""
+    """`ORG/NAME`; XnerError where it is none, and where $HF_ENDPOINT is no address of a hub."""
+    _expect_address()
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
@@ -45,58 +51,101 @@ def repository(text: str) -> str:
 
 def address(repo: str) -> str:
     """Where people find it."""
-    return f"{hub.endpoint()}/datasets/{repo}"
+    return f"{hide(hub.endpoint())}/datasets/{repo}"
+
+
+def _expect_address() -> None:
+    try:
+        parts = urlsplit(hub.endpoint())
+        right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        right = False
+    if not right:
+        told = hide(os.environ[ENDPOINT])
+        raise XnerError(f"{ENDPOINT} is {told!r}, no address; unset it, or give one such as https://huggingface.co")
 
 
 def push(publication: Publication, repo: str) -> str:
     """Publish, and say what was done. XnerError where the hub refuses or is not to be reached."""
     token = _token()
     with _told(repo, token), tempfile.TemporaryDirectory(prefix="xner-publish-") as folder:
-        return _push(_api(token), publication, repo, Path(folder))
+        return _Repository(_api(token), repo, Path(folder)).publish(publication)
 
 
-def _push(api: HfApi, publication: Publication, repo: str, folder: Path) -> str:
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+class _Repository:
+    """A repository as it was when it was looked at; it is made where there is none."""
 
-    there, tip = _there(api, repo)
-    owned = _owned(api, repo, there, tip, folder)
-    if owned and (folder / LISTING).read_bytes() == publication.files[LISTING] and publication.names <= there:
-        return f"{address(repo)} is as it would be: nothing was pushed"
-    if found := publish.clash(there, owned, publication.files):
-        raise publish.refuse_clash(found, address(repo))
-    operations: list[Any] = [CommitOperationAdd(name, data) for name, data in sorted(publication.files.items())]
-    operations += [
-        CommitOperationDelete(name) for name in sorted(owned.intersection(there).difference(publication.names))
-    ]
-    subject, _, description = publication.message.partition("\n")
-    done = api.create_commit(
-        repo,
-        operations,
-        commit_message=subject,
-        commit_description=description.strip(),
-        repo_type=KIND,
-        parent_commit=tip,
-    )
-    return f"pushed {done.oid[:12]} to {address(repo)}"
+    def __init__(self, api: HfApi, name: str, folder: Path) -> None:
+        self.api, self.name = api, name
+        self.folder = folder  # for what is fetched
+        info = self._info()
+        self.tip = info.sha
+        self.there = {file.rfilename: file for file in info.siblings or ()}
+
+    def _info(self) -> DatasetInfo:
+        from huggingface_hub.errors import RepositoryNotFoundError
+
+        try:
+            return self.api.dataset_info(self.name, files_metadata=True, timeout=hub.TIMEOUT)
+        except RepositoryNotFoundError:
+            self.api.create_repo(self.name, repo_type=KIND, exist_ok=True)
+            return self.api.dataset_info(self.name, files_metadata=True, timeout=hub.TIMEOUT)
+
+    def publish(self, publication: Publication) -> str:
+        files, where = publication.files, address(self.name)
+        told = self.listing()
+        owned = ours.listed(told, f"{LISTING} in {where}") if told else {}
+        found = self.hashes(owned.keys() & self.there.keys() - {LISTING}, files)
+        ours.check(self.there, found, owned, files, where)
+        if told == files[LISTING] and publication.names <= self.there.keys():
+            return f"{where} is as it would be: nothing was pushed"
+        commit = self.commit(publication, sorted(found.keys() - publication.names))
+        return f"pushed {commit[:12]} to {where}"
+
+    def listing(self) -> bytes:
+        """published.json; empty where there is none."""
+        return self.fetched([LISTING])[LISTING] if LISTING in self.there else b""
+
+    def hashes(self, names: Collection[str], files: Mapping[str, bytes]) -> dict[str, str]:
+        """File -> its sha256. The hub knows it of large ones; others are fetched, unless they are as they are to be."""
+        found = {}
+        for name in names:
+            about = self.there[name]
+            if about.lfs:
+                found[name] = about.lfs.sha256
+            elif name in files and about.blob_id == _blob(files[name]):
+                found[name] = ours.sha256(files[name])
+        unknown = sorted(set(names) - found.keys())
+        return found | {name: ours.sha256(data) for name, data in self.fetched(unknown).items()}
+
+    def fetched(self, names: Sequence[str]) -> dict[str, bytes]:
+        if names:
+            self.api.snapshot_download(
+                self.name, repo_type=KIND, revision=self.tip, local_dir=self.folder, allow_patterns=list(names)
+            )
+        return {name: (self.folder / name).read_bytes() for name in names}
+
+    def commit(self, publication: Publication, removed: Iterable[str]) -> str:
+        """Make the commit, on top of what was looked at; its id."""
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+        operations: list[Any] = [CommitOperationAdd(name, data) for name, data in sorted(publication.files.items())]
+        operations += map(CommitOperationDelete, removed)
+        subject, _, description = publication.message.partition("\n")
+        done = self.api.create_commit(
+            self.name,
+            operations,
+            commit_message=subject,
+            commit_description=description.strip(),
+            repo_type=KIND,
+            parent_commit=self.tip,
+        )
+        return done.oid
 
 
-def _there(api: HfApi, repo: str) -> tuple[frozenset[str], str | None]:
-    """The repository's files and last commit; it is made where there is none."""
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    try:
-        info = api.dataset_info(repo, timeout=hub.TIMEOUT)
-    except RepositoryNotFoundError:
-        api.create_repo(repo, repo_type=KIND, exist_ok=True)
-        info = api.dataset_info(repo, timeout=hub.TIMEOUT)
-    return frozenset(file.rfilename for file in info.siblings or ()), info.sha
-
-
-def _owned(api: HfApi, repo: str, there: frozenset[str], tip: str | None, folder: Path) -> frozenset[str]:
-    if LISTING not in there:
-        return frozenset()
-    path = api.hf_hub_download(repo, LISTING, repo_type=KIND, revision=tip, local_dir=folder)
-    return publish.listed(Path(path).read_bytes(), f"{LISTING} in {address(repo)}")
+def _blob(data: bytes) -> str:
+    """What git calls a file of this content."""
+    return hashlib.sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
 
 
 def _api(token: str) -> HfApi:
@@ -146,4 +195,8 @@ def _failed(repo: str, token: str, error: Exception) -> XnerError:
         )
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": .")
-    return XnerError(f"{address(repo)} cannot be published to ({hide(reason, (token,))}); try again")
+    return XnerError(f"{address(repo)} cannot be published to ({hide(reason, (token,))}); {_step()}")
+
+
+def _step() -> str:
+    return f"try again, or see to {ENDPOINT}, which says where the hub is" if os.environ.get(ENDPOINT) else "try again"

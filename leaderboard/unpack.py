@@ -19,7 +19,7 @@ from xner_bench.leaderboard import archive, claims, guarded, strictjson
 from xner_bench.leaderboard.archive import Refused
 from xner_bench.results import Run, parse_selection
 from xner_bench.settings import SCHEMA
-from xner_bench.verify import FEW_SHOT, LATER, TABLES
+from xner_bench.verify import FEW_SHOT, TABLES, later
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ class Bundle:
         own = [name for name in self.members if name.startswith(f"{run_id}/")]
         run = record(run_id, self.contents(f"{run_id}/run.json"))
         needed = {*RECORDS, *(f"{name}.parquet" for name in (TABLES | FEW_SHOT if run.few_shot else TABLES))}
-        allowed = {*needed, *(f"{name}.parquet" for name in LATER)}
+        allowed = {*needed, *(f"{name}.parquet" for name in later(run))}
         files = {name.partition("/")[2] for name in own}
         if lacking := sorted(needed - files):
             raise Refused(f"{run_id} lacks {lacking[0]}")
@@ -120,9 +120,18 @@ def _stream(path: Path) -> BufferedReader:
     try:
         if path.is_file():
             return path.open("rb")
-        raise Refused(f"{path}: {'it is no file' if path.exists() else 'no such file'}; give a bundle")
+        raise Refused(f"{path}: {_instead(path)}")
     except OSError as error:
-        raise Refused(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}; give a bundle") from error
+        reason = (error.strerror or str(error)).lower()
+        raise Refused(f"{path}: cannot be read: {reason}; see to the permissions there") from error
+
+
+def _instead(path: Path) -> str:
+    if path.is_dir():
+        return "a folder, no bundle; give the file that `xner-bench leaderboard bundle` wrote"
+    if path.exists():
+        return "not a plain file; save the bundle to one, and give that"
+    return "no such file; see how its name is written"
 
 
 def _sha256(stream: BufferedReader) -> str:

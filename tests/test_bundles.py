@@ -99,15 +99,15 @@ def test_a_bundle_is_verified(sent: Sent) -> None:
     for run in sent.runs:
         assert f"verified: {run.run_id}: " in answer.out
     assert "2 of 2 runs verified" in answer.out
-    assert "do not decide them: counts of subword-lenient, tag-accuracy, word-lenient" in answer.out
+    assert "does not decide them: counts of subword-lenient\n" in answer.out
     assert "that these methods predicted this" in answer.out
 
 
-def test_every_word_strict_count_is_scored_again(sent: Sent) -> None:
+def test_every_count_of_words_is_scored_again(sent: Sent) -> None:
     answer = sent.verify()
     for run in sent.runs:
         rows = pq.read_table(sent.store.folder(run.run_id) / "scores.parquet").to_pylist()
-        counts = sum(row["profile"] == "word-strict" for row in rows)
+        counts = sum(row["profile"] != "subword-lenient" for row in rows)
         assert f"{run.run_id}: {counts:,} counts scored again" in answer.out
 
 
@@ -224,7 +224,7 @@ def test_nothing_of_a_bundle_with_a_wrong_run_is_merged(sent: Sent, tmp_path: Pa
     assert answer.status == 2
     assert "1 of 2 runs verified" in answer.out
     assert "nothing was added" in answer.out
-    assert list((tmp_path / "results" / "runs").iterdir()) == []
+    assert not (tmp_path / "results").exists()
 
 
 def test_a_sample_in_another_order_is_not_what_its_seed_draws(sent: Sent, tmp_path: Path) -> None:
@@ -350,10 +350,11 @@ def test_merged_results_are_a_sound_store_with_the_same_board(sent: Sent, tmp_pa
     assert checked.status == 0, checked.out
     both = tmp_path / "both"
     shutil.copytree(sent.store.root, both)
-    plain = sent.runs[0].run_id
+    plain, full = (run.run_id for run in sent.runs)
     merged = Store(tmp_path / "merged")
     assert merged.run(plain).settings.profiles == ("word-strict",)
-    for name in ("scores", "predictions", "history", "sentence_counts"):
+    assert merged.run(full).settings.profiles == ("word-strict", "word-lenient", "tag-accuracy")
+    for name in ("scores", "predictions", "orphans", "history", "sentence_counts"):
         assert merged.table(plain, name).equals(sent.store.table(plain, name))
     shutil.rmtree(both / "runs" / sent.runs[1].run_id)
     shutil.rmtree(tmp_path / "merged" / "runs" / sent.runs[1].run_id)
@@ -454,3 +455,59 @@ def test_only_sound_finished_runs_are_bundled(sent: Sent, tmp_path: Path) -> Non
     assert "is there, and no bundle" in answer.err
     assert zipfile.ZipFile(tmp_path / "x.zip").namelist() == ["thesis.xml"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "x.zip"]
+
+
+def test_all_says_which_runs_it_leaves_out(sent: Sent, tmp_path: Path) -> None:
+    shutil.copytree(sent.store.root, tmp_path / "results")
+    store, run = Store(tmp_path / "results"), sent.runs[0]
+    store.save_run(run.model_copy(update={"state": "started"}))
+    (store.root / "runs" / "damaged").mkdir()
+    (store.root / "runs" / "damaged" / "run.json").write_text("{")
+    answer = worlds.call("leaderboard", "bundle", "all", "--results", store.root, "--to", tmp_path / "x.zip")
+    assert answer.status == 0, answer.err
+    assert f"left out: {run.run_id} is interrupted\n" in answer.out
+    assert "left out: " + str(store.root / "runs" / "damaged" / "run.json") in answer.out
+    assert "x.zip: 1 run, " in answer.out
+
+
+def test_a_bundle_that_cannot_be_written_is_one_line_and_leaves_no_folder(sent: Sent, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    run = sent.runs[0]
+
+    def refused(to: object, results: Path = sent.store.root) -> str:
+        answer = worlds.call("leaderboard", "bundle", run.run_id, "--results", results, "--to", to)
+        assert (answer.status, answer.err.count("\n")) == (2, 1)
+        return answer.err
+
+    for path in (tmp_path / "file" / "x.zip", tmp_path / "file" / "below" / "x.zip"):
+        assert f"{tmp_path / 'file'} is no folder; choose another file with --to FILE" in refused(path)
+    assert "'--to': it is empty" in refused("")
+    shutil.copytree(sent.store.root, tmp_path / "results")
+    (tmp_path / "results" / "runs" / run.run_id / "history.parquet").unlink()
+    assert "is not sound" in refused(tmp_path / "new" / "folder" / "x.zip", tmp_path / "results")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "results"]
+
+
+def test_what_is_no_file_says_what_to_give(sent: Sent, tmp_path: Path) -> None:
+    for path, said in (
+        (tmp_path, "a folder, no bundle; give the file that `xner-bench leaderboard bundle` wrote"),
+        (tmp_path / "none.zip", "no such file; see how its name is written"),
+        ("/dev/null", "not a plain file; save the bundle to one, and give that"),
+    ):
+        assert f"refused: {path}: {said}\n" in worlds.call("leaderboard", "verify", path, *sent.flags).out
+    for command in ("verify", "merge"):
+        assert "'FILE...': it is empty" in worlds.call("leaderboard", command, "").err
+
+
+def test_counts_are_not_made_of_other_data(sent: Sent, tmp_path: Path) -> None:
+    shutil.copytree(sent.world.folder, tmp_path / "world")
+    shutil.copytree(sent.store.root, tmp_path / "results")
+    own, store = worlds.Small(tmp_path / "world"), Store(tmp_path / "results")
+    worlds.write_split(own.data, "sw", "test", worlds.corpus("sw", "other", 24))
+    there = sent._replace(world=own)
+    for run in sent.runs:
+        (store.folder(run.run_id) / "sentence_counts.parquet").unlink()
+    answer = worlds.call("leaderboard", "counts", "--results", store.root, *there.flags)
+    assert answer.status == 2
+    assert answer.out.count("is not the data that the run was tested on") == 2
+    assert not list(store.root.rglob("sentence_counts.parquet"))

@@ -19,6 +19,7 @@ from rich.console import Console
 from xner_bench.cli import main, tables
 from xner_bench.cli.leaderboard import leaderboard
 from xner_bench.errors import UnknownName, XnerError
+from xner_bench.leaderboard import board, page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,6 +133,66 @@ def test_a_folder_that_cannot_be_written_is_one_line(bench: Bench, tmp_path: Pat
         call(bench, "build", "--out", tmp_path / "file" / "below")
 
 
+def test_no_leaderboard_is_built_among_the_runs(bench: Bench, tmp_path: Path) -> None:
+    bench.add()
+    runs = bench.store.root / "runs"
+    before = sorted(runs.rglob("*"))
+    (tmp_path / "link").symlink_to(runs)
+    for out in (runs, runs / "board", bench.store.root / "leaderboard" / ".." / "runs" / "x", tmp_path / "link" / "x"):
+        with pytest.raises(XnerError, match="where the runs are; choose another folder with --out DIR"):
+            call(bench, "build", "--out", out)
+    assert sorted(runs.rglob("*")) == before
+
+
+def test_what_a_former_build_wrote_goes_and_nothing_else(bench: Bench) -> None:
+    pytest.importorskip("matplotlib")
+    fill(bench)
+    folder = bench.store.root / "leaderboard"
+    kept = ("leaderboard-data-x.js", "leaderboard-data-1.json", "plots/my-gain.svg", "plots/toy-word-strict-gain.pdf")
+    (folder / "plots").mkdir(parents=True)
+    for name in kept:
+        (folder / name).write_text("mine")
+    parts = page.files(board.build(bench.store, bench.catalogue), bench.catalogue, limit=0)  # as of many runs
+    for name, data in parts.items():
+        (folder / name).write_bytes(data)
+    call(bench, "build", "--plots")
+    pictures = {f"plots/{path.name}" for path in (folder / "plots").iterdir()} - {*kept}
+    assert len(pictures) > 8
+    assert names(folder) == {*FILES, *kept, *pictures}
+    output = call(bench, "build")
+    assert names(folder) == {*FILES, *kept}
+    assert all(f"removed {folder / name}, of a former leaderboard" in output for name in pictures)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_link_that_leads_to_itself_is_named_and_left_out(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.add()
+    (bench.store.root / "runs" / "self").symlink_to("self")
+    output = call(bench, "build")
+    assert "runs/self/run.json: cannot be read: too many levels of symbolic links" in output + capsys.readouterr().err
+    assert "1 entry from 1 run" in output
+
+
+def test_a_table_that_is_not_there_is_named_once(bench: Bench) -> None:
+    run = bench.add()
+    path = bench.store.folder(run.run_id) / "scores.parquet"
+    path.unlink()
+    with pytest.raises(XnerError) as told:
+        call(bench, "build")
+    assert str(told.value) == f"{path}: it is not there; `xner-bench results check` says what to do"
+
+
+def test_an_empty_word_is_no_catalogue(bench: Bench) -> None:
+    bench.add()
+    arguments = ["build", "--results", str(bench.store.root), "--catalogue", ""]
+    result = CliRunner().invoke(leaderboard, arguments)
+    assert result.exit_code == 2
+    assert "'--catalogue': it is empty" in result.output
+
+
 @pytest.mark.parametrize("command", ["build", "show"])
 def test_no_results_say_what_to_type(bench: Bench, command: str) -> None:
     with pytest.raises(XnerError, match="xner-bench run --method slicer --h 8"):
@@ -179,8 +240,6 @@ def test_show_of_one_suite_leaves_the_others_out(bench: Bench) -> None:
 
 @pytest.mark.parametrize("width", [30, 80, 200])
 def test_a_terminal_of_any_width_shows_every_number(bench: Bench, width: int) -> None:
-    from xner_bench.leaderboard import board
-
     fill(bench)
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)

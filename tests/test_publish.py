@@ -21,7 +21,7 @@ from publishing import HOST, TOKEN, USER, call, filled, outside_fences, publicat
 
 from xner_bench import files
 from xner_bench.errors import XnerError
-from xner_bench.leaderboard import publish, publish_folder
+from xner_bench.leaderboard import ours, publish, publish_folder
 
 PROGRAM = (sys.executable, "-m", "xner_bench", "leaderboard", "publish")
 
@@ -97,6 +97,50 @@ def test_an_own_folder_is_replaced_and_what_is_not_ours_stays(bench: Bench, tmp_
     assert not list(site.glob(".*"))
 
 
+@pytest.mark.parametrize("name", ["index.html", "README.md", "leaderboard.parquet", "a record that goes"])
+def test_a_file_of_ours_that_somebody_changed_is_not_lost(bench: Bench, tmp_path: Path, name: str) -> None:
+    site = tmp_path / "site"
+    call(bench, site)
+    gone = next(run for run in bench.store.runs() if run.settings.seed == 43)
+    shutil.rmtree(bench.store.folder(gone.run_id))
+    name = name if "." in name else publish.record_name(gone.run_id)
+    published = (site / name).read_bytes()
+    (site / name).write_bytes(published + b"mine")
+    before = tree(site)
+    for words in ((), ("--dry-run",)):
+        answer = call(bench, site, *words)
+        assert (answer.status, answer.text.count("\n")) == (2, 1)
+        assert f"{name!r} that was changed after it was published; move it to another name, or delete it" in answer.text
+        assert tree(site) == before
+    (site / name).rename(site / "mine")
+    assert call(bench, site).status == 0
+    assert (site / "mine").read_bytes() == published + b"mine"
+    assert tree(site) == publication(bench).files | {"mine": published + b"mine"}
+
+
+def test_a_file_that_already_is_what_it_is_to_be_is_no_obstacle(bench: Bench, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    call(bench, site)
+    bench.add("slicer", seed=99, options={"h": 2, "classifier": "trained", "bias": "per_slice"})
+    for name in ("leaderboard.md", "index.html"):  # somebody copied them
+        (site / name).write_bytes(publication(bench).files[name])
+    assert call(bench, site).status == 0
+    assert tree(site) == publication(bench).files
+
+
+def test_a_list_that_claims_what_is_of_others_has_nothing_deleted(bench: Bench, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    call(bench, site)
+    listing = json.loads((site / "published.json").read_text())
+    listing["files"]["CNAME"] = "0" * 64
+    (site / "published.json").write_text(json.dumps(listing))
+    (site / "CNAME").write_text("ner.example")
+    answer = call(bench, site)
+    assert (answer.status, answer.text.count("\n")) == (2, 1)
+    assert "'CNAME' that was changed" in answer.text
+    assert (site / "CNAME").read_text() == "ner.example"
+
+
 def test_a_dry_run_writes_nothing_and_says_what_it_would(bench: Bench, tmp_path: Path) -> None:
     answer = call(bench, tmp_path / "site", "--dry-run", "--push")
     assert "README.md" in answer.text
@@ -122,7 +166,17 @@ def test_a_folder_that_holds_something_else_is_refused(shared: Bench, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "listing", [b"", b"{", b"[]", b'{"format": 2, "files": {}}', b'{"files": 1, "format": 1}', b"[" * 100_000]
+    "listing",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"format": 2, "files": {}}',
+        b'{"files": 1, "format": 1}',
+        b'{"files": ["x"], "format": 1}',
+        b"\xff",
+        b"[" * 100_000,
+    ],
 )
 def test_a_list_that_is_none_is_one_line(shared: Bench, tmp_path: Path, listing: bytes) -> None:
     (tmp_path / "published.json").write_bytes(listing)
@@ -140,6 +194,31 @@ def test_a_list_cannot_have_files_elsewhere_deleted(shared: Bench, tmp_path: Pat
     (site / "published.json").write_text(json.dumps({"format": 1, "files": dict.fromkeys(names, "")}))
     assert call(shared, site).status == 0
     assert (tmp_path / "precious").read_text() == (site / ".git" / "config").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "place", ["s3:foo", "GIT:origin#x", "git@host.example:me/x#gh-pages", "https://me:canary5ecret@host.example/x"]
+)
+def test_a_place_of_an_unknown_kind_is_one_line_and_no_folder(
+    shared: Bench, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = call(shared, place)
+    assert (answer.status, answer.text.count("\n")) == (2, 1)
+    assert "write DIR (one with a colon as ./DIR), git:REMOTE#BRANCH or hf:ORG/NAME" in answer.text
+    assert "canary" not in answer.text
+    assert not list(tmp_path.iterdir())
+    assert call(shared, "./s3:foo").status == 0
+    assert (tmp_path / "s3:foo" / "index.html").exists()
+
+
+def test_no_leaderboard_is_put_among_the_runs(shared: Bench, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(shared.store.root / "runs")
+    for place in (shared.store.root / "runs" / "board", tmp_path / "link" / "board"):
+        answer = call(shared, place)
+        assert (answer.status, answer.text.count("\n")) == (2, 1)
+        assert "where the runs are; choose another folder with --to DIR" in answer.text
+        assert not place.exists()
 
 
 @pytest.mark.parametrize("name", ["runs", "README.md"])
@@ -264,5 +343,5 @@ def test_names_of_records_are_plain_and_differ() -> None:
     ]
     found = [publish.record_name(name) for name in names]
     assert len(set(found)) == len(names)
-    assert all(publish.safe(name) for name in found)
+    assert all(ours.safe(name) for name in found)
     assert found[0] == "runs/slicer-quick-s42-0123456789ab/run.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
@@ -62,7 +63,13 @@ def commits(bare: Path, branch: str = "gh-pages") -> int:
     return int(git(bare, "rev-list", "--count", branch))
 
 
-def others(bare: Path, files: dict[str, str], links: dict[str, str] | None = None, branch: str = "gh-pages") -> None:
+def others(
+    bare: Path,
+    files: dict[str, str],
+    links: dict[str, str] | None = None,
+    branch: str = "gh-pages",
+    without: str | None = None,
+) -> None:
     """Somebody else's commit on a branch."""
     clone = bare.with_name(f"clone {len(list(bare.parent.iterdir()))}")
     git(bare.parent, "clone", "--quiet", str(bare), str(clone))
@@ -70,9 +77,11 @@ def others(bare: Path, files: dict[str, str], links: dict[str, str] | None = Non
         git(clone, "checkout", "--quiet", branch)
     else:
         git(clone, "checkout", "--quiet", "--orphan", branch)
+    if without:
+        (clone / without).unlink()
     for name, text in files.items():
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
-        (clone / name).write_text(text)
+        (clone / name).write_text(text, errors="surrogateescape")
     for name, target in (links or {}).items():
         (clone / name).symlink_to(target)
     git(clone, "add", "--all", "--force")
@@ -137,13 +146,51 @@ def test_a_file_of_others_in_our_place_is_refused(bench: Bench, bare: Path, name
     assert commits(bare) == 1
 
 
-def test_a_link_on_the_branch_leads_nowhere(bench: Bench, bare: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["runs", "README.md"])
+def test_a_link_on_the_branch_leads_nowhere(bench: Bench, bare: Path, tmp_path: Path, name: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
-    others(bare, {"published.json": '{"format": 1, "files": {"runs": ""}}'}, {"runs": str(outside)})
-    assert call(bench, f"git:{bare}#gh-pages", "--push").status == 0
-    assert there(bare).keys() > publication(bench).files.keys() - {"published.json"}
+    others(bare, {"published.json": json.dumps({"format": 1, "files": {name: ""}})}, {name: str(outside)})
+    answer = call(bench, f"git:{bare}#gh-pages", "--push")
+    assert (answer.status, answer.text.count("\n")) == (2, 1)
+    assert f"{name!r} that was changed after it was published" in answer.text
     assert not list(outside.iterdir())
+
+
+@pytest.mark.parametrize("name", ["index.html", "README.md", "leaderboard.parquet", "a record that goes"])
+def test_a_file_of_ours_that_somebody_changed_is_not_lost(bench: Bench, bare: Path, name: str) -> None:
+    call(bench, f"git:{bare}#gh-pages", "--push")
+    (gone, *_) = bench.store.runs()
+    (bench.store.folder(gone.run_id) / "run.json").unlink()
+    name = name if "." in name else f"runs/{gone.run_id}/run.json"
+    others(bare, {name: "mine"})
+    answer = call(bench, f"git:{bare}#gh-pages", "--push")
+    assert (answer.status, answer.text.count("\n")) == (2, 1)
+    assert f"{bare}#gh-pages has a file {name!r} that was changed after it was published" in answer.text
+    assert commits(bare) == 2
+    others(bare, {"mine": "mine"}, without=name)
+    assert call(bench, f"git:{bare}#gh-pages", "--push").status == 0
+    found = there(bare)
+    assert found.pop("mine") == b"mine"
+    assert found.keys() == {*publication(bench).files, ".nojekyll"}
+
+
+def test_a_mark_for_pages_that_somebody_wrote_into_is_theirs(bench: Bench, bare: Path) -> None:
+    call(bench, f"git:{bare}#gh-pages", "--push")
+    assert json.loads(there(bare)["published.json"])["files"][".nojekyll"]
+    others(bare, {".nojekyll": "theirs"})
+    bench.add(seed=99)
+    for _ in range(2):
+        assert call(bench, f"git:{bare}#gh-pages", "--push").status == 0
+        assert there(bare)[".nojekyll"] == b"theirs"
+    assert commits(bare) == 3
+
+
+def test_a_list_that_is_no_text_is_one_line(bench: Bench, bare: Path) -> None:
+    others(bare, {"published.json": "\udcff"})
+    answer = call(bench, f"git:{bare}#gh-pages", "--push")
+    assert (answer.status, answer.text.count("\n")) == (2, 1)
+    assert "is not a list of what was published" in answer.text
 
 
 def test_a_push_that_is_overtaken_is_one_line(bench: Bench, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,12 +214,17 @@ def test_a_push_that_is_overtaken_is_one_line(bench: Bench, bare: Path, monkeypa
 def test_a_push_that_the_server_refuses_is_one_line(bench: Bench, bare: Path) -> None:
     hook = bare / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\necho branch is protected >&2\nexit 1\n")
+    said = r"error: GH006: it is \033[31mprotected\n\n  fetch first, hf_canaryCanary1234\n"
+    hook.write_text(f"#!/bin/sh\nprintf '{said}' >&2\nexit 1\n")
     hook.chmod(0o755)
     answer = call(bench, f"git:{bare}#gh-pages", "--push")
     assert (answer.status, answer.text.count("\n")) == (2, 1)
     assert "refuses the push" in answer.text
     assert "pre-receive hook declined" in answer.text
+    assert "it says: error: GH006: it is \ufffd[31mprotected / fetch first, ***" in answer.text
+    assert "do what it asks for, or publish to another branch" in answer.text
+    hook.write_text("#!/bin/sh\nyes x | head -9000 >&2\nexit 1\n")
+    assert len(call(bench, f"git:{bare}#gh-pages", "--push").text) < 1000
 
 
 def test_who_commits_must_be_known(bench: Bench, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,13 +269,23 @@ def test_variables_that_lead_git_astray_and_hooks_of_others_do_nothing(
     assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.parametrize(
-    "text", ["", "x", "#", "x#", "#x", "x#a b", "x#-f", "x#a..b", "x#refs/heads/a", "-u#a", "x\n#a"]
-)
+@pytest.mark.parametrize("text", ["", "x", "#", "x#", "#x", "-u#a", "x\n#a"])
 def test_what_names_no_branch_is_one_line(text: str) -> None:
     with pytest.raises(XnerError) as told:
         publish_git.branch(text)
     assert "git:REMOTE#BRANCH" in str(told.value)
+
+
+NO_BRANCHES = (
+    *("a b", "-f", "a..b", "refs/heads/a", "HEAD", "@", "@{-1}", "a.lock", ".a", "a/", "/a", "a//b", "a."),
+    *("a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b"),
+)
+
+
+@pytest.mark.parametrize("name", NO_BRANCHES)
+def test_a_branch_that_git_cannot_have_is_one_line(name: str) -> None:
+    with pytest.raises(XnerError, match="git cannot have a branch"):
+        publish_git.branch(f"x#{name}")
 
 
 def test_a_branch_is_read_as_it_is_written() -> None:

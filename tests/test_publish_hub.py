@@ -81,6 +81,35 @@ def test_a_file_of_others_in_our_place_is_refused(bench: Bench, hub: UploadServe
     assert not hub.commits_taken
 
 
+@pytest.mark.parametrize("name", ["index.html", "README.md", "leaderboard.parquet", "a record that goes"])
+def test_a_file_of_ours_that_somebody_changed_is_not_lost(bench: Bench, hub: UploadServer, name: str) -> None:
+    call(bench, "hf:lab/board", "--push")
+    (gone, *_) = bench.store.runs()
+    (bench.store.folder(gone.run_id) / "run.json").unlink()
+    name = name if "." in name else f"runs/{gone.run_id}/run.json"
+    hub.push(KEY, {name: b"mine"})
+    answer = call(bench, "hf:lab/board", "--push")
+    assert (answer.status, answer.text.count("\n")) == (2, 1)
+    assert f"{KEY} has a file {name!r} that was changed after it was published" in answer.text
+    assert len(hub.commits_taken) == 1
+    del hub.repositories[KEY][name]
+    assert call(bench, "hf:lab/board", "--push").status == 0
+
+
+def test_of_what_is_there_only_what_would_change_is_fetched(bench: Bench, hub: UploadServer) -> None:
+    call(bench, "hf:lab/board", "--push")
+    hub.requests.clear()
+    call(bench, "hf:lab/board", "--push")
+    assert {path for path in hub.requests if "/resolve/" in path} == {
+        f"{kind} /{KEY}/resolve/{hub.commits[KEY]}/published.json" for kind in ("HEAD", "GET")
+    }
+    bench.add(seed=99)
+    hub.requests.clear()
+    call(bench, "hf:lab/board", "--push")
+    fetched = {path.rpartition("/")[2] for path in hub.requests if path.startswith("GET") and "/resolve/" in path}
+    assert fetched == {"published.json", "README.md", "index.html", "leaderboard.md", "per_language.md"}
+
+
 def test_large_files_go_to_the_large_store(bench: Bench, hub: UploadServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     hub.large = (".parquet",)
@@ -142,6 +171,22 @@ def test_a_hub_that_is_not_there_is_one_line(bench: Bench, monkeypatch: pytest.M
     answer = call(bench, "hf:lab/board", "--push")
     assert (answer.status, answer.text.count("\n")) == (2, 1)
     assert "cannot be published to" in answer.text
+    assert "see to HF_ENDPOINT" in answer.text
+
+
+@pytest.mark.parametrize("value", ["garbage", "ftp://x", "https://", "http://x:y", "https://[", "/x", "hf.co"])
+def test_an_address_of_the_hub_that_is_none_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setenv("HF_ENDPOINT", value)
+    for words in (("--push",), ()):
+        answer = call(bench, "hf:lab/board", *words)
+        assert (answer.status, answer.text.count("\n")) == (2, 1)
+        assert f"HF_ENDPOINT is {value!r}, no address; unset it" in answer.text
+
+
+def test_a_login_in_the_address_of_the_hub_is_not_repeated(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://me:canary5ecret@hub.example")
+    assert "canary" not in call(bench, "hf:lab/board").text
 
 
 @pytest.mark.parametrize("text", ["", "board", "a/b/c", "a b/c", "../x", "-a/b", "a/b.git", "a/..b"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from xner_bench import agreement, carry_out, set_up
 from xner_bench.measure import tally, tally_by_sentence
-from xner_bench.results import SENTENCE_COUNTS, Store
+from xner_bench.results import SCORES, SENTENCE_COUNTS, Store
 from xner_bench.score import count, count_by_sentence, micro, spans
 from xner_bench.verify import check
 
@@ -136,19 +136,40 @@ def copied(done: tuple[Store, Run], folder: Path) -> Store:
     return Store(folder)
 
 
-def test_counts_are_made_again_from_predictions(done: tuple[Store, Run], tmp_path: Path) -> None:
+@pytest.mark.parametrize("orphans", [True, False])
+def test_counts_are_made_again_from_predictions(done: tuple[Store, Run], tmp_path: Path, orphans: bool) -> None:
     store, run = copied(done, tmp_path), done[1]
+    if not orphans:
+        store.drop_tables(run.run_id, "orphans")
     assert "counted" in counts(store)
-    wanted = done[0].table(run.run_id, "sentence_counts").to_pylist()
-    again = store.table(run.run_id, "sentence_counts").to_pylist()
-    assert again == [row for row in wanted if row["profile"] == "word-strict"]
+    wanted, again = (one.table(run.run_id, "sentence_counts").to_pylist() for one in (done[0], store))
+    follow = ("word-strict", "word-lenient", "tag-accuracy") if orphans else ("word-strict",)
+    assert sorted(map(repr, again)) == sorted(repr(row) for row in wanted if row["profile"] in follow)
     assert not list(check(store))
     assert counts(store) == "all finished runs have counts\n"
 
 
-def test_other_data_or_predictions_make_no_counts(done: tuple[Store, Run], tmp_path: Path) -> None:
+def test_a_changed_record_makes_no_counts(done: tuple[Store, Run], tmp_path: Path) -> None:
     store, run = copied(done, tmp_path), done[1]
     data = tuple(one.model_copy(update={"fingerprint": "0" * 64}) for one in run.data)
     store.save_run(run.model_copy(update={"data": data}))
-    assert "is not the data that the run was tested on" in counts(store, status=2)
+    assert "its ids are not those of what it says" in counts(store, status=2)
     assert not (store.folder(run.run_id) / "sentence_counts.parquet").exists()
+
+
+def test_a_run_that_is_wrong_is_left_as_it_was(done: tuple[Store, Run], tmp_path: Path) -> None:
+    store, run = copied(done, tmp_path), done[1]
+    folder = store.folder(run.run_id)
+    scores = store.table(run.run_id, "scores").to_pylist()
+    better = next(row for row in scores if row["profile"] == "word-strict" and row["fp"] and row["fn"])
+    counted = {"tp": better["tp"] + 1, "fp": better["fp"] - 1, "fn": better["fn"] - 1}
+    key = ("dataset", "language", "split", "checkpoint", "profile", "type")
+    for row in scores:
+        if all(row[name] == better[name] for name in key):  # under every protocol
+            row.update(counted)
+    store.save_table(run.run_id, "scores", SCORES, [tuple(row.values()) for row in scores])
+    before = folder.stat().st_mtime_ns, sorted(folder.rglob("*"))
+    assert "the scores count" in counts(store, status=2)
+    assert (folder.stat().st_mtime_ns, sorted(folder.rglob("*"))) == before  # nothing came and went
+    (folder / "predictions.parquet").unlink()
+    assert "predictions.parquet: it is not there; `xner-bench results check`" in counts(store, status=2)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from xner_bench.cli.catalogue import catalogue_option, data_root_option
+from xner_bench.cli.options import Place
 from xner_bench.cli.places import results_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from xner_bench.catalogue import Catalogue
     from xner_bench.leaderboard.merge import Outcome
     from xner_bench.leaderboard.owndata import Data
     from xner_bench.leaderboard.verify_bundle import Verdict
 
-SHOWN = 12  # lines of what is wrong with a run
+SHOWN = 12  # lines of what is wrong with a run, or is left out
 NOT_TOLD = (
     "Not verified, as nobody can without training: that these methods predicted this, and the scores on dev splits."
 )
@@ -27,7 +28,7 @@ NOT_TOLD = (
 
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--to", metavar="FILE", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A zip.")
+@click.option("--to", metavar="FILE", required=True, type=Place(), help="A zip.")
 @results_option
 def bundle(runs: tuple[str, ...], to: Path, results: Path) -> None:
     """Pack finished runs into a file for others.
@@ -40,13 +41,17 @@ def bundle(runs: tuple[str, ...], to: Path, results: Path) -> None:
 
     store = Store(results)
     found = bundles.chosen(store, runs)
-    bundles.pack(store, found, to)
-    click.echo(f"{to}: {_count(len(found), 'run')}, {to.stat().st_size:,} bytes")
+    bundles.pack(store, found.runs, to)
+    for reason in found.left_out[:SHOWN]:
+        click.echo(f"left out: {reason}")
+    if len(found.left_out) > SHOWN:
+        click.echo(f"left out: and {len(found.left_out) - SHOWN} more")
+    click.echo(f"{to}: {_count(len(found.runs), 'run')}, {to.stat().st_size:,} bytes")
     click.echo(f"whoever gets it: xner-bench leaderboard verify {to.name}")
 
 
 @click.command()
-@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=Place())
 @data_root_option
 @catalogue_option
 @click.pass_context
@@ -70,7 +75,7 @@ def verify(context: click.Context, paths: tuple[Path, ...], data_root: Path | No
 
 
 @click.command()
-@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=Place())
 @results_option
 @data_root_option
 @catalogue_option
@@ -81,8 +86,8 @@ def merge(
     """Verify bundles, and add their runs.
 
     All or nothing: where a run is refused, cannot be verified, or is there already with other results, nothing is added
-    and the exit status is 2. Runs that are there with the same results stay as they are. Only word-strict counts are
-    added, as those of other profiles cannot be verified.
+    and the exit status is 2. Runs that are there with the same results stay as they are. Counts that cannot be verified
+    are not added: those of subword-lenient, and of early runs all but word-strict.
     """
     from xner_bench.cli import progress
     from xner_bench.leaderboard import merge as merging
@@ -141,7 +146,7 @@ def _summary(outcome: Outcome) -> Iterator[str]:
         reasons = list(dict.fromkeys(reason for one in outcome.verdicts for reason in one.reasons))
         yield f"  {reasons[0]}" + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else "")
     if untold := sorted({name for one in outcome.verdicts for name in one.untold}):
-        yield f"not verified, as stored entities do not decide them: counts of {', '.join(untold)}"
+        yield f"not verified, as what is stored does not decide them: counts of {', '.join(untold)}"
     if right:
         yield NOT_TOLD
 

@@ -12,6 +12,7 @@ import click
 
 from xner_bench import catalogue
 from xner_bench.catalogue import SPLITS, Card, Catalogue, Suite
+from xner_bench.cli.options import Place
 from xner_bench.leaderboard.cells import setting
 from xner_bench.leaderboard.published import TEST, published
 from xner_bench.sources import brief, parts
@@ -27,7 +28,7 @@ catalogue_option = click.option(
     "folders",
     metavar="DIR",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=Place(),
     help="A folder with further *.yaml cards and suites/*.yaml; may be given several times.  [also: $XNER_CATALOGUE]",
 )
 data_root_option = click.option(

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from xner_bench.cli.catalogue import catalogue_option
-from xner_bench.cli.places import NamedFolder, draws_option
+from xner_bench.cli.places import NamedFolder, draws_option, expect_elsewhere
 from xner_bench.cli.places import ResultsFolder as ResultsFolder
 from xner_bench.cli.places import results_option as results_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from xner_bench.leaderboard.lines import Section
     from xner_bench.results import Store
@@ -45,6 +45,7 @@ def build(results: Path, out: Path | None, pictures: bool, draws: int, folders: 
     Writes index.html (all of it, for a browser, also without a network), per_language.parquet and per_language.md (a
     score per entry and language), leaderboard.parquet and leaderboard.md (means of groups of targets), and
     comparisons.parquet (differences between entries, with intervals and p-values). The same runs give the same bytes.
+    Pictures and parts of a page that a former build left there are deleted.
     """
     from xner_bench import catalogue
     from xner_bench.cli import progress
@@ -53,12 +54,16 @@ def build(results: Path, out: Path | None, pictures: bool, draws: int, folders: 
 
     if pictures:
         plots.check()
-    _expect_own(out or results / "leaderboard")
+    folder = out or results / "leaderboard"
+    expect_elsewhere(folder, results, "--out")
+    _expect_own(folder)
     known = catalogue.load(folders)
     sections = board.build(_store(results), known, watch=progress.watch(quiet=False), draws=draws)
     contents = outputs(sections, known) | (plots.plots(sections, known) if pictures else {})
-    for path in _write(out or results / "leaderboard", contents):
+    for path in _write(folder, contents):
         click.echo(path)
+    for path in _clear(folder, contents):
+        click.echo(f"removed {path}, of a former leaderboard")
     click.echo(f"{_count(sections)}; next: xner-bench leaderboard show{_flags(results, folders)}")
 
 
@@ -115,6 +120,21 @@ def _write(folder: Path, contents: dict[str, bytes]) -> list[Path]:
             path = folder / name
             raise XnerError(f"cannot write {path}: {reason}; choose another folder with --out DIR") from error
     return [folder / name for name in contents]
+
+
+def _clear(folder: Path, contents: Iterable[str]) -> list[Path]:
+    """Delete what a former build wrote and this one does not; XnerError where that cannot be done."""
+    from xner_bench.errors import XnerError
+    from xner_bench.leaderboard.outputs import former
+
+    left = [folder / name for name in former(folder) if name not in contents]
+    for path in left:
+        try:
+            path.unlink()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise XnerError(f"cannot delete {path}: {reason}; it is of a former leaderboard, delete it") from error
+    return left
 
 
 def _count(sections: Sequence[Section]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,15 @@ class Draws(click.ParamType[int]):
         if number != 0 and not self.least <= number <= self.most:
             self.fail(f"{value} is neither 0 nor from {self.least} to {self.most:,}; give 10000, or 0.", param, ctx)
         return number
+
+
+def expect_elsewhere(folder: Path, results: Path, flag: str) -> None:
+    """A leaderboard among the runs would look like one of them. XnerError."""
+    from xner_bench.errors import XnerError
+
+    runs = Path(os.path.realpath(results / "runs"))
+    if Path(os.path.realpath(folder)).is_relative_to(runs):
+        raise XnerError(f"{folder} is in {results / 'runs'}, where the runs are; choose another folder with {flag} DIR")
 
 
 results_option = click.option(

@@ -9,7 +9,7 @@ import click
 
 from xner_bench.cli.catalogue import catalogue_option
 from xner_bench.cli.options import Text
-from xner_bench.cli.places import draws_option, results_option
+from xner_bench.cli.places import draws_option, expect_elsewhere, results_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +52,8 @@ def publish(
     if pictures:
         plots.check()
     place, send = _place(to)
+    if send is None:
+        expect_elsewhere(Path(to), results, "--to")
     known = catalogue.load(folders)
     sections = board.build(Store(results), known, watch=progress.watch(quiet=False), draws=draws)
     publication = compose(sections, known, for_hub=to.startswith(PREFIX), pictures=pictures)
@@ -67,7 +69,9 @@ def publish(
 
 def _place(to: str) -> tuple[str, Push | None]:
     """Where a publication goes, as it is shown, and what brings it there; nothing for a folder."""
+    from xner_bench.errors import XnerError
     from xner_bench.leaderboard import publish_git, publish_hub
+    from xner_bench.leaderboard.hidden import hide, secrets_of
 
     if to.startswith(publish_git.PREFIX):
         branch = publish_git.branch(to.removeprefix(publish_git.PREFIX))
@@ -75,6 +79,10 @@ def _place(to: str) -> tuple[str, Push | None]:
     if to.startswith(publish_hub.PREFIX):
         repo = publish_hub.repository(to.removeprefix(publish_hub.PREFIX))
         return publish_hub.address(repo), lambda publication: publish_hub.push(publication, repo)
+    if ":" in to.partition("/")[0]:
+        told = hide(to, secrets_of(to))
+        known = "DIR (one with a colon as ./DIR), git:REMOTE#BRANCH or hf:ORG/NAME"
+        raise XnerError(f"{told!r} is no place to publish to; write {known}")
     return to, None
 
 

@@ -85,15 +85,26 @@ def departures(section: Section) -> list[tuple[str, str]]:
 
 def remarks(section: Section) -> list[str]:
     """Runs that are not ranked, data that differ, and what must be known of published numbers."""
+    return [*own_remarks(section), *paper_remarks(section)]
+
+
+def own_remarks(section: Section) -> list[str]:
+    """Runs that are not ranked, and data that differ."""
     found = []
     if section.unranked:
         runs = ", ".join(f"{n} {state}" for state, n in section.unranked.items())
         found.append(f"Runs that are not ranked: {runs}.")
     if section.differing:
         found.append(f"Not all runs read the same data: {', '.join(section.differing)}.")
-    if any(line.published for line in section.lines):
-        found.append("Rows marked published are a paper's own numbers; the others were computed by xner-bench.")
-    return [*found, *published_remarks(section)]
+    return found
+
+
+def paper_remarks(section: Section) -> list[str]:
+    """What must be known of published numbers; nothing where there are none."""
+    if not any(line.published for line in section.lines):
+        return []
+    own = "Rows marked published are a paper's own numbers; the others were computed by xner-bench."
+    return [own, *published_remarks(section)]
 
 
 def title(catalogue: Catalogue, dataset: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xner_bench.leaderboard.lines import Section
 
 WEB = Path(__file__).parent / "web"
-SCRIPTS = ("data.js", "state.js", "table.js", "columns.js", "filters.js", "details.js", "compare.js", "main.js")
+PARTS = ("data", "state", "table", "columns", "filters", "details", "compare", "words", "main")
 LIMIT = 5_000_000  # bytes of index.html
 
 
@@ -70,7 +70,7 @@ def _html(sections: Sequence[Section], content: page_data.Content, inline: bool)
 
 def _joined() -> str:
     """The script's parts in one scope of their own."""
-    parts = [(WEB / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    parts = [(WEB / f"{name}.js").read_text(encoding="utf-8") for name in PARTS]
     return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
 
 
@@ -105,5 +105,6 @@ def _said(section: Section) -> dict[str, object]:
         "notices": section.notices,
         "protocols": legend.protocols_text(section),
         "departures": legend.departures(section),
-        "remarks": legend.remarks(section),
+        "remarks": legend.own_remarks(section),
+        "paper_remarks": legend.paper_remarks(section),
     }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from xner_bench.catalogue import Catalogue, Language
+    from xner_bench.leaderboard.costs import Cost
     from xner_bench.leaderboard.lines import Line, Section
 
 Data = dict[str, Any]
@@ -24,9 +25,10 @@ EVIDENCE = (
     "Intervals are of 95 %, from a hierarchical bootstrap of {draws} draws: seeds, then sentences in each language. p "
     "is of a paired permutation, in which the predictions of both entries for a sentence are swapped, corrected by "
     "Holm over the languages, or over the groups, of a table. The data supports a difference where p is below 0.05, "
-    "the interval leaves out 0, and two seeds or more are matched. The smallest difference that a test set could show "
-    "is one that it shows in four of five cases, if it is there: 2.8 times the standard error that the choice of its "
-    "sentences makes. A hundred sentences show little."
+    "the interval leaves out 0, also when its level is corrected for their number (Benjamini and Hochberg), and two "
+    "seeds or more are matched. The smallest difference that a test set could show is one that it shows in four of "
+    "five cases, if it is there: 2.8 times the standard error that the choice of its sentences makes. A hundred "
+    "sentences show little."
 )
 SIZES = (100, 1_000, 5_000, 10_000)  # upper ends of the bands of training sentences
 
@@ -52,14 +54,16 @@ def content(sections: Sequence[Section], catalogue: Catalogue) -> Content:
     found: list[Data] = []
     blocks: list[str] = []
     for section in sections:
-        one = _section(section, catalogue) | {"details": len(blocks), "views": []}
-        blocks.append(dumps(_details(section, catalogue)))
+        spent = [costs.cost(line) for line in views.every_line(section)]
+        one = _section(section, catalogue, spent) | {"details": len(blocks), "views": []}
+        blocks.append(dumps(_details(section, catalogue, spent)))
         for view in views.views(section):
             one["views"].append(view._asdict() | {"lines": len(view.lines), "block": len(blocks)})
             blocks.append(dumps(views.data(section, view)))
         found.append(one)
     core = {
         "sections": found,
+        "opens": max(range(len(sections)), key=lambda at: _entries(sections[at]), default=0),
         "facts": FACTS,
         "sizes": _SIZE_NAMES,
         "evidence": EVIDENCE,
@@ -77,7 +81,13 @@ def dumps(value: object) -> str:
     return text
 
 
-def _section(section: Section, catalogue: Catalogue) -> Data:
+def _entries(section: Section) -> tuple[int, int]:
+    """How many there are: own ones, which count first, and published ones."""
+    own = {line.entry_id for line in section.lines if not line.published}
+    return len(own), sum(line.published for line in section.lines)
+
+
+def _section(section: Section, catalogue: Catalogue, spent: Sequence[Cost]) -> Data:
     corpora = {corpus: at for at, corpus in enumerate(section.corpora)}
     evidence = section.evidence
     return {
@@ -96,7 +106,7 @@ def _section(section: Section, catalogue: Catalogue) -> Data:
         "splits": {split: _split(split) for split in dict.fromkeys(line.split for line in views.every_line(section))},
         "metrics": {name: legend.metric(name) for name in _profiles(section)},
         "true": section.suite.true_protocol,
-        "lines": _lines(section),
+        "lines": _lines(section, spent),
         "evidence": {"draws": evidence.draws} if evidence else None,
     }
 
@@ -145,10 +155,9 @@ def _size(language: Language | None) -> str:
     return next((f"up to {size:,}" for size in SIZES if language.train <= size), _SIZE_NAMES[-2])
 
 
-def _lines(section: Section) -> Data:
+def _lines(section: Section, spent: Sequence[Cost]) -> Data:
     """A list a column, of all lines in the order in which views number them."""
     lines = views.every_line(section)
-    spent = [costs.cost(line) for line in lines]
     return {
         "label": [plain(line.label) for line in lines],
         "method": [plain(line.method) for line in lines],
@@ -184,15 +193,13 @@ def _baseline(line: Line, standards: Sequence[tuple[int, Line]], named: str | No
 
 
 def _without(section: Section, line: Line) -> str:
-    """Why an entry has no evidence."""
+    """Why an entry has no evidence where others have."""
     if line.published:
         return "it is a paper's, whose predictions are not there"
-    if section.evidence is None:
-        return "the leaderboard was built without evidence"
-    return plain(section.evidence.reasons.get(line.entry_id or "", ""))
+    return plain(section.evidence.reasons.get(line.entry_id or "", "")) if section.evidence else ""
 
 
-def _details(section: Section, catalogue: Catalogue) -> Data:
+def _details(section: Section, catalogue: Catalogue, spent: Sequence[Cost]) -> Data:
     """What is read of one entry at a time."""
     lines = views.every_line(section)
     return {
@@ -200,7 +207,7 @@ def _details(section: Section, catalogue: Catalogue) -> Data:
         "training": [_settings(line.training) for line in lines],
         "departures": [line.departures for line in lines],
         "runs": [[plain(name) for name in line.run_ids] for line in lines],
-        "no_energy": [plain(costs.cost(line).reason) for line in lines],
+        "no_energy": [plain(one.reason) for one in spent],
         "command": [plain(command(section, line, catalogue)) for line in lines],
     }
 

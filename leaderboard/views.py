@@ -5,12 +5,14 @@ A view is what is on the screen at one time, so numbers of two profiles never me
 
 from __future__ import annotations
 
+from math import isclose
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xner_bench.leaderboard import ranks, robustness
 from xner_bench.leaderboard.cells import plain
 from xner_bench.leaderboard.digits import compact, significant
 from xner_bench.leaderboard.published import TEST
+from xner_bench.protocol import shots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,7 +67,8 @@ def data(section: Section, view: View) -> Data:
         found |= _ranking(section, view, lines)
     if section.evidence and view.split == TEST:
         found |= _evidence(section, section.evidence, view, lines)
-    return found | {"texts": list(texts)}
+    unjudged = {} if found.get("pairs") else {"unjudged": _unjudged(section, view, lines)}
+    return found | unjudged | {"texts": list(texts)}
 
 
 def _group(lines: Sequence[Line], at: Place, texts: dict[str, int]) -> Data:
@@ -129,7 +132,35 @@ def _evidence(section: Section, evidence: Evidence, view: View, lines: Sequence[
             pair[places[one.at]] = one
     ties = [evidence.ties.get((view.profile, view.protocol, name), {}) for name in places]
     placed = [{numbers[entry]: rank for entry, rank in found.items() if entry in numbers} for found in ties]
-    return {"pairs": [_pair(pair, found) for pair, found in sorted(pairs.items())], "ranks": placed}
+    usual = [_usual(line, section, view.protocol) for line in lines]
+    told = [_pair(pair, found, [usual[at] for at in pair]) for pair, found in sorted(pairs.items())]
+    return {"pairs": told, "ranks": placed}
+
+
+def _usual(line: Line, section: Section, protocol: str) -> list[float | None]:
+    """An entry's means over all its seeds: of each group and then each corpus."""
+    of_groups = [line.means.get((group.name, protocol)) for group in section.groups]
+    of_corpora = [line.rows.get((corpus, protocol)) for corpus in section.corpora]
+    return [score.f1.mean if score and score.f1 else None for score in (*of_groups, *of_corpora)]
+
+
+def _unjudged(section: Section, view: View, lines: Sequence[Line]) -> str:
+    """Why no two entries of a view were compared."""
+    if view.split != TEST:
+        return "evidence is of the regular test split alone"
+    if shots(view.protocol):
+        return "there is no evidence on few-shot fine-tuning"
+    own = [line for line in lines if not line.published]
+    if not own:
+        return "these are papers' numbers, whose predictions are not there"
+    if section.evidence is None:
+        return "the leaderboard was built without evidence"
+    if len(own) == 1:
+        return "there is one entry of our own, and nothing to compare it with"
+    reasons = [section.evidence.reasons.get(line.entry_id or "", "") for line in own]
+    if reasons.count("") < 2:
+        return plain(next(filter(None, reasons)))
+    return "no two entries can be compared sentence by sentence, of the same test data and with the same seed"
 
 
 def _ranking(section: Section, view: View, lines: Sequence[Line]) -> Data:
@@ -145,15 +176,25 @@ def _ranking(section: Section, view: View, lines: Sequence[Line]) -> Data:
     }
 
 
-def _pair(pair: tuple[int, int], found: Sequence[Comparison | None]) -> Data:
+def _pair(pair: tuple[int, int], found: Sequence[Comparison | None], usual: Sequence[Sequence[float | None]]) -> Data:
+    """`means`: of both entries over the matched seeds, where they are not the usual ones."""
     seeds = sorted({one.seeds for one in found if one})
-    return {
+    means = {
+        at: [compact(one.mean), compact(one.against_mean)]
+        for at, (one, *both) in enumerate(zip(found, *usual, strict=True))
+        if one and not (_same(one.mean, both[0]) and _same(one.against_mean, both[1]))
+    }
+    return _kept(means=means) | {
         "pair": pair,
         **{name: [compact(getattr(one, name)) if one else None for one in found] for name in _POINTS},
         **{name: [significant(getattr(one, name)) if one else None for one in found] for name in ("p", "p_holm")},
         "supported": "".join(str(int(one.supported)) if one else "-" for one in found),
         "seeds": seeds[0] if len(seeds) == 1 else [one.seeds if one else None for one in found],
     }
+
+
+def _same(mean: float, usual: float | None) -> bool:
+    return usual is not None and isclose(mean, usual, abs_tol=1e-6)
 
 
 _POINTS = ("difference", "low", "high")

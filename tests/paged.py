@@ -93,6 +93,7 @@ def _line(made: Section, at: int, level: Mapping[str, float], holes: float, draw
         runs=tuple(_of_seed(run, seed) for seed in SEEDS),
         n_seeds=len(SEEDS),
         types=run.settings.types,
+        seeds={place: dict.fromkeys(SEEDS, row.f1.mean) for place, row in rows.items() if row.f1},
     )
 
 
@@ -183,4 +184,4 @@ def _against(line: Line, standard: Line, at: str, is_group: bool, protocol: str)
     ends = gain - reach, gain + reach
     p = 0.0004 if supported else 0.25
     names = str(line.entry_id), str(standard.entry_id)
-    return Comparison(*names, PROFILE, protocol, at, is_group, gain, *ends, p, p, len(SEEDS), supported)
+    return Comparison(*names, PROFILE, protocol, at, is_group, *scores, gain, *ends, p, p, len(SEEDS), supported)

@@ -94,5 +94,5 @@ def _evidence(made: Section) -> Evidence:
                     supported = ends[0] > 0 or ends[1] < 0
                     entries = str(line.entry_id), "entry-0"
                     place = (PROFILE, protocol, at, is_group)
-                    found.append(Comparison(*entries, *place, gain, *ends, 0.01, 0.02, 3, supported))
+                    found.append(Comparison(*entries, *place, *known, gain, *ends, 0.01, 0.02, 3, supported))
     return Evidence(tuple(found), {PROFILE: "entry-0"}, {}, {}, {}, 10_000)

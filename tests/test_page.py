@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from boards import Bench
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from xner_bench.leaderboard import board, differences, legend, page, page_data, views
+from xner_bench.leaderboard import board, costs, differences, legend, page, page_data, views
 from xner_bench.leaderboard.commands import command
 from xner_bench.leaderboard.digits import compact
 from xner_bench.sources import EACH
@@ -21,6 +22,8 @@ from xner_bench.sources import EACH
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from xner_bench.leaderboard.lines import Line
 
 SLICER = {"h": 8, "classifier": "trained", "bias": "per_slice"}
 CSS = (page.WEB / "page.css").read_text(encoding="utf-8")
@@ -127,6 +130,20 @@ def test_every_comparison_is_in_the_view_of_its_protocol() -> None:
     assert found == len(section.evidence.comparisons)
 
 
+def test_it_opens_on_the_section_with_most_own_entries_the_first_of_equals() -> None:
+    own, few, none = (paged.section(entries, evidence=False) for entries in (4, 2, 0))
+    for sections, wanted in (([few, own, own], 1), ([none, few], 1), ([none, replace(none, lines=())], 0), ([], 0)):
+        assert page_data.content(sections, paged.known()).core["opens"] == wanted
+
+
+def test_what_a_line_costs_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Line] = []
+    monkeypatch.setattr(costs, "cost", lambda line, cost=costs.cost: asked.append(line) or cost(line))
+    section = paged.section(3)
+    page_data.content([section], paged.known())
+    assert len(asked) == len(views.every_line(section))
+
+
 def test_a_large_page_has_its_data_beside_it() -> None:
     section = paged.section(3)
     whole, parts = page.files([section], paged.known()), page.files([section], paged.known(), limit=1)
@@ -180,6 +197,7 @@ def test_text_can_be_read_on_every_step_of_colour_and_the_steps_rise(scheme: str
         ("text", "page"),
         ("quiet", "page"),
         ("quiet", "raised"),
+        ("text", "faint"),
         ("link", "page"),
         ("notice-text", "notice"),
     ):

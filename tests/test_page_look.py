@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import browsing
+import paged
 import pytest
 from browsing import opened
+
+from xner_bench.leaderboard import page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +51,63 @@ def test_on_a_phone_the_page_is_as_wide_as_the_screen_and_names_stay(
             assert box
             assert 0 <= box["x"] < 20
             assert box["width"] < 180
+
+
+def test_on_a_phone_two_groups_and_the_differences_are_in_sight_and_the_suite_s_name_is_whole(
+    chromium: Browser, folder: Path
+) -> None:
+    inside = """([table, row]) => { const right = (cell) => cell.getBoundingClientRect().right;
+        const edge = right(document.querySelector(`.scroll:has(#${table})`));
+        return [...document.querySelectorAll(`#${table} ${row} > *`)].filter((cell) => right(cell) <= edge)
+            .map((cell) => cell.textContent); }"""
+    with opened(chromium, folder / "plain.html", **PHONE) as found:
+        assert len(found.page.evaluate(inside, ["groups", "tbody tr:first-child"])) >= 3
+        assert "Difference" in found.page.evaluate(inside, ["compare", "thead tr"])
+        assert "SLICER, English to 24 WikiANN and 10 MasakhaNER languages" in found.page.inner_text("#section-text")
+        length, room = found.page.eval_on_selector(
+            "#section",
+            """(select) => { const pen = document.createElement("canvas").getContext("2d");
+            pen.font = getComputedStyle(select).font;
+            return [pen.measureText(select.selectedOptions[0].text).width, select.clientWidth]; }""",
+        )
+        assert length < room - 30  # beside the arrow
+
+
+@pytest.mark.parametrize(("height", "boxed"), [(600, False), (300, True)])
+def test_a_table_that_nearly_fits_is_shown_whole(chromium: Browser, folder: Path, height: int, boxed: bool) -> None:
+    hidden = "(boxes) => boxes.map((box) => box.scrollHeight > box.clientHeight + 1)"
+    with opened(chromium, folder / "twelve.html", viewport={"width": 1400, "height": height}) as found:
+        groups, languages, compare = found.page.eval_on_selector_all(".scroll", hidden)
+        assert (groups, languages) == (boxed, boxed)
+        assert compare  # its 38 rows are more than a screen
+        found.page.set_viewport_size({"width": 1400, "height": 2000})
+        found.page.wait_for_function("!document.querySelector('.tall')")
+        assert found.page.eval_on_selector_all(".scroll", hidden) == [False] * 3
+
+
+def test_words_of_a_name_stay_whole_and_numbers_keep_off_the_border(chromium: Browser, folder: Path) -> None:
+    label, words = "prune sparsity=0.98 scope=dense+embeddings", ("prune", "sparsity=", "0.98", "dense+", "embeddings")
+    section = paged.section(2)
+    named = [replace(line, label=label) if line.label == "slicer h=1" else line for line in section.lines]
+    (data,) = page.files([replace(section, lines=tuple(named))], paged.known()).values()
+    (folder / "named.html").write_bytes(data)
+    lines = """([table, word]) => { const button = [...document.querySelectorAll(`#${table} tbody th button`)]
+            .find((one) => one.textContent.startsWith("prune"));
+        const part = [...button.childNodes].find((one) => one.textContent.includes(word));
+        const start = part.textContent.indexOf(word), range = document.createRange();
+        range.setStart(part, start); range.setEnd(part, start + word.length);
+        return range.getClientRects().length; }"""
+    room = """(button) => { button.lastChild.textContent = "−88.8"; const range = document.createRange();
+        range.selectNode(button.lastChild);
+        const parts = [button.parentElement, button.querySelector(".sign"), range];
+        const [cell, sign, text] = parts.map((one) => one.getBoundingClientRect());
+        return Math.min(sign.left - cell.left, cell.right - text.right); }"""
+    for size in (PHONE, {"viewport": {"width": 1400, "height": 900}}):
+        with opened(chromium, folder / "named.html", "#cells=difference", **size) as found:
+            for table in ("groups", "languages"):
+                assert [found.page.evaluate(lines, [table, word]) for word in words] == [1] * len(words)
+            cell = found.page.locator("#languages td button:has(.sign:not(:empty))").first
+            assert cell.evaluate(room) > 2
 
 
 def test_dark_mode_is_dark(chromium: Browser, folder: Path) -> None:

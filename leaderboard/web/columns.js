@@ -9,7 +9,7 @@ const entryColumn = (marks) => ({
 function entryCell(row, marks = {}) {
   const marked = Object.entries({ published: "published", ...marks }).filter(([name]) => fact(row, name));
   const badges = marked.map(([, text]) => make("span", { class: "badge" }, text));
-  return [cellButton(() => openEntry(row), {}, fact(row, "label")), ...badges];
+  return [cellButton(() => openEntry(row), {}, ...breakable(fact(row, "label"))), ...badges];
 }
 
 function groupColumns() {
@@ -19,7 +19,11 @@ function groupColumns() {
     first: "up", value: (row) => rank(row, total)?.rank ?? null, cell: (row) => plainCell(rankText(rank(row, total))),
   };
   const groups = seen.places.filter((place) => place.group).map((place) => scoreColumn(place, groupText));
-  return [entryColumn({ departs: "other settings" }), ...(seen.ranks.length ? [rankColumn] : []), ...groups, ...rankColumns(), ...(commonEncoder() ? [] : [encoderColumn()]), ...factColumns()];
+  const ranked = seen.ranks[total.number]?.entries;
+  return [
+    entryColumn({ departs: "other settings" }), ...(ranked ? [rankColumn] : []), ...groups, ...rankColumns(),
+    ...(commonEncoder() ? [] : [encoderColumn()]), ...factColumns(),
+  ];
 }
 
 // The encoder, where all entries have the same: then it is no column.
@@ -129,12 +133,13 @@ function differenceCell(row, place) {
   const found = changed(row, place);
   if (found === null) return { step: "missing", parts: [baseline(row) === undefined && mean(row, place) !== null ? "·" : "–"] };
   const parts = [...supportSign(found), signed(found.value)];
-  if (place.group && found.low !== null && found.known) parts.push(make("span", { class: "spread" }, ` [${signed(found.low)}, ${signed(found.high)}]`));
+  if (place.group && found.known) parts.push(make("span", { class: "spread" }, ` [${signed(found.low)}, ${signed(found.high)}] (${found.seeds})`));
   return { step: place.group ? "" : differenceStep(found), parts };
 }
 
 // An arrow for the eye, a word for the ear.
 function supportSign(found) {
+  if (!found.known) return [];
   const sign = make("span", { class: "sign", "aria-hidden": "true" }, found.supported ? arrow(found.value) : "");
   return found.supported ? [sign, make("span", { class: "unseen" }, "supported, ")] : [sign];
 }
@@ -142,8 +147,9 @@ function supportSign(found) {
 const arrow = (value) => (value > 0 ? "▲" : "▼");
 const BANDS = [0.5, 1, 2, 5, 10]; // points; a step of colour each
 
-// Where there is evidence, a colour says that the data supports the difference.
+// Where there is evidence, a colour says that the data supports the difference, and hatching that it does not.
 function differenceStep(found) {
-  const steps = BANDS.filter((band) => Math.abs(found.value) >= band).length;
-  return steps && (found.supported || !found.known) ? (found.value > 0 ? "u" : "d") + steps : "";
+  const steps = BANDS.filter((band) => Number(fixed(Math.abs(found.value))) >= band).length;
+  if (!steps) return "";
+  return found.supported || !seen.pairs.size ? (found.value > 0 ? "u" : "d") + steps : "hatched";
 }

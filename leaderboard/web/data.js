@@ -40,5 +40,12 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// A name may break after a sign that joins its parts, and its words stay whole.
+const breakable = (text) => (text.match(/[^+=_]+[+=_]*|[+=_]+/g) ?? []).flatMap((part, number) => (number ? [make("wbr"), part] : [part]));
+
 const at = (id) => document.getElementById(id);
 const say = (id, text) => { at(id).textContent = text; };
+
+// A sentence of ours: what stands between backticks is code.
+const prose = (text) => text.split("`").map((part, number, all) => (number % 2 && number + 1 < all.length ? make("code", {}, part) : part));
+const tell = (id, text) => at(id).replaceChildren(...prose(text));

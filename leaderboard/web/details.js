@@ -10,7 +10,7 @@ async function open(row, title, facts) {
   const line = seen.data.lines[row];
   say("details-title", title);
   at("facts").replaceChildren(...[...facts, ...entryFacts(row, line, known)].filter(([, text]) => text !== "").flatMap(
-    ([name, text]) => [make("dt", {}, name), make("dd", {}, text)]));
+    ([name, text]) => [make("dt", {}, name), make("dd", {}, ...[text].flat())]));
   say("command", known.command[line]);
   at("command").hidden = at("copy").hidden = !known.command[line];
   at("against").hidden = baseline(row) === undefined;
@@ -72,28 +72,32 @@ function judgement(row, place) {
   const own = rank(row, place);
   return [
     ["Rank here", own === null ? "" : `${own.rank}${own.shared ? ", shared: the data does not tell them apart" : ""}`],
-    found === null ? ["Difference", ""] : [`Less ${fact(other, "label")}`, differenceText(found, row, other)],
+    found === null ? ["Difference", ""] : [`Less ${fact(other, "label")}`, prose(differenceText(found, row, other))],
     ["Smallest difference that this test set could show", place.smallest === null || place.smallest === undefined ? "" : `${fixed(place.smallest)} points`],
   ];
 }
 
 function differenceText(found, row, other) {
   if (!found.known) return `${signed(found.value)} points; no interval: ${whyNone(row, other)}`;
-  const interval = found.low === null ? "no interval" : `95 % interval ${signed(found.low)} to ${signed(found.high)}`;
-  const verdict = found.supported ? "the data supports it" : "the data does not support it";
-  return `${signed(found.value)} points, ${interval}, ${probability(found.p)}, ${found.seeds} matched seeds: ${verdict}`;
+  const matched = `${fixed(found.own)} less ${fixed(found.its)} over ${matchedSeeds(found.seeds)}`;
+  const verdict = found.supported ? "the data supports it" : found.seeds < 2 ? ONE_SEED : "the data does not support it";
+  return `${signed(found.value)} points: ${matched}; 95 % interval ${signed(found.low)} to ${signed(found.high)}, ${probability(found.p)}: ${verdict}`;
 }
 
-const probability = (p) => (p === null ? "no p" : p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`);
-const whyNone = (row, other) => fact(row, "without") || fact(other, "without") || "this pair was not compared (each entry is compared with the baseline and the best)";
+const ONE_SEED = "one seed supports nothing, run more";
+const matchedSeeds = (many) => `${many} matched ${many === 1 ? "seed" : "seeds"}`;
+const probability = (p) => (p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`);
+const whyNone = (row, other) => fact(row, "without") || fact(other, "without") || seen.data.unjudged
+  || "this pair was not compared (it has no seed and test data in common, or is of many: each entry is compared with the baseline and the best)";
 
 function entryFacts(row, line, known) {
   const costs = core.facts.filter((one) => one.unit && fact(row, one.name) !== null);
+  const why = fact(row, "without") || seen.data.unjudged || "";
   return [
     ["Origin", fact(row, "published") ? "published: a paper's own numbers" : "computed by xner-bench"],
     ["Method", `${fact(row, "method")}${known.options[line] ? `: ${known.options[line]}` : ""}`], ["Encoder", fact(row, "encoder")],
     ["Other than the suite", known.departures[line]], ["Training", known.training[line]],
     ...costs.map((one) => [one.title, factText(one, fact(row, one.name))]),
-    ["No estimate of energy", fact(row, "published") ? "" : known.no_energy[line]], ["Why no interval", fact(row, "without")], ["Runs", known.runs[line].join(", ")],
+    ["No estimate of energy", fact(row, "published") ? "" : known.no_energy[line]], ["Why no interval", why && prose(why)], ["Runs", known.runs[line].join(", ")],
   ];
 }

@@ -66,10 +66,11 @@ function fillFilters() {
 
 function fillView() {
   const { section, splits, profiles, views } = offered();
-  fill("section", core.sections.map((one, number) => [String(number), `${one.title} (${one.suite}, ${one.trained})`]), state.section);
+  fill("section", core.sections.map((one, number) => [String(number), `${one.suite}, ${one.trained}`]), state.section);
   fill("split", splits.map((name) => [name, name]), state.split);
   fill("profile", profiles.map((name) => [name, name]), state.profile);
   fill("protocol", views.map((view) => [view.protocol, section.protocols[view.protocol]]), state.protocol);
   at("split").parentElement.hidden = splits.length < 2;
+  say("section-text", `${section.title}, ${section.trained}`);
   say("profile-text", `${section.metrics[state.profile]} in percent, profile ${section.profiles[state.profile]}${commonEncoder() ? `; encoder ${commonEncoder()}` : ""}. ${section.splits[state.split]}`);
 }

@@ -18,8 +18,16 @@ function show() {
   groupTable.draw(groups, rows, from, to, sort);
   languageTable.draw(languages, rows, from, to, sort);
   document.querySelectorAll(".pages").forEach((nav) => pager(nav, rows.length, from, to, pages));
-  report(rows, [...groups, ...languages], languages.length);
+  report(rows, [...groups, ...languages]);
+  fitBoxes();
   remember();
+}
+
+// A table that nearly fits is shown whole; a longer one scrolls in a box, under its headers.
+function fitBoxes() {
+  const tables = [...document.querySelectorAll(".scroll table")];
+  const tall = tables.map((table) => table.offsetHeight > 1.3 * innerHeight);
+  tables.forEach((table, number) => table.parentElement.classList.toggle("tall", tall[number]));
 }
 
 function pager(nav, total, from, to, pages) {
@@ -43,34 +51,6 @@ function report(rows, columns) {
   say("status", `${entries}; ${count(shownPlaces().length)} of ${count(all)} languages.`);
 }
 
-function words() {
-  const drawn = seen.section.evidence;
-  const judged = seen.pairs.size > 0;
-  const none = "There are no intervals here: ";
-  const why = seen.view.split !== "test" ? `${none}evidence is of the regular test split alone.`
-    : drawn ? `${none}no two entries here have predictions to compare.` : `${none}the leaderboard was built without evidence.`;
-  say("groups-text", judged ? "Rank: entries that the data does not tell apart share one. Bold: the best, and what the data does not tell apart from it, where it shows that others are worse." : why);
-  const differences = "Entry less the baseline (method standard, trained alike), in points. A dot: it has no baseline. ";
-  const support = judged ? "▲ and ▼, and a colour: the data supports it. " : "No intervals, so that nothing says which of them are noise. ";
-  say("languages-text", state.cells === "difference" ? differences + support : "Choose a cell for its spread, counts and command; arrow keys go from cell to cell.");
-  say("evidence-text", drawn ? core.evidence.replace("{draws}", count(drawn.draws)) : "");
-  const [shared, size] = seen.data.shared || [];
-  say("rank-text", shared ? `${core.ranks} Here: ${shared} of ${size} languages.` : "");
-  say("cost-text", core.costs);
-}
-
-function scale() {
-  const steps = state.cells === "score"
-    ? Array.from({ length: 10 }, (_, step) => [`f${step}`, `${10 * step}–${10 * step + 10}`])
-    : [...BANDS.map((band, step) => [`d${step + 1}`, band === 10 ? "▼ 10 and more" : `▼ ${band}–${BANDS[step + 1]}`]).reverse(), ["", seen.pairs.size ? "not supported, or less than 0.5" : "less than 0.5"],
-      ...BANDS.map((band, step) => [`u${step + 1}`, band === 10 ? "▲ 10 and more" : `▲ ${band}–${BANDS[step + 1]}`])];
-  at("scale").replaceChildren(...steps.map(([name, text]) => make("li", { class: name || null }, text)));
-}
-
-function notes() {
-  document.querySelectorAll(".section-notes").forEach((one) => { one.hidden = !one.id.endsWith(`-${state.section}`); });
-}
-
 // Another view: its data may have to be read first.
 async function turnTo() {
   try {
@@ -92,8 +72,8 @@ function refresh() {
   at("cells").value = state.cells;
   words();
   scale();
-  show();
   showPair();
+  show();
 }
 
 function listen() {
@@ -110,9 +90,10 @@ function listen() {
   }
   at("reset").addEventListener("click", () => { for (const name of FILTERS) state[name] = ""; if (seen) fillFilters(); refresh(); });
   at("cells").addEventListener("change", () => { state.cells = at("cells").value; refresh(); });
-  for (const name of ["first", "second"]) at(name).addEventListener("change", () => { state[name] = at(name).value; if (seen) { showPair(); remember(); } });
+  for (const name of ["first", "second"]) at(name).addEventListener("change", () => { state[name] = at(name).value; if (seen) { showPair(); fitBoxes(); remember(); } });
   at("close").addEventListener("click", () => at("details").close());
   document.querySelectorAll("form").forEach((form) => form.addEventListener("submit", (event) => event.preventDefault()));
+  window.addEventListener("resize", fitBoxes);
   window.addEventListener("beforeprint", () => { everything = true; show(); });
   window.addEventListener("afterprint", () => { everything = false; show(); });
 }

@@ -1,6 +1,6 @@
 // What is looked at: the choices of the reader, kept in the address, and the view that follows from them.
 const START = {
-  section: "0", split: "", profile: "", protocol: "", cells: "score", search: "", method: "", encoder: "", origin: "",
+  section: String(core.opens), split: "", profile: "", protocol: "", cells: "score", search: "", method: "", encoder: "", origin: "",
   dataset: "", family: "", script: "", size: "", sort: "", order: "", page: "0", first: "", second: "",
 };
 const state = { ...START };
@@ -9,7 +9,7 @@ let seen = null; // the view in sight: its section, its data, and what is derive
 function recall() {
   const given = new URLSearchParams(location.hash.slice(1));
   for (const name of Object.keys(START)) if (given.has(name)) state[name] = given.get(name);
-  if (!core.sections[Number(state.section)]) state.section = "0";
+  if (!core.sections[Number(state.section)]) state.section = START.section;
 }
 
 function remember() {
@@ -39,7 +39,8 @@ async function look() {
   if (offered().view !== view) return false;
   const position = new Map(data.lines.map((line, number) => [line, number]));
   const pairs = new Map((data.pairs || []).map((pair) => [pair.pair.join(" "), pair]));
-  seen = { section, view, data, position, pairs, places: places(section, data), ranks: (data.ranks || []).map(counted) };
+  const matched = [...new Set((data.pairs || []).flatMap((pair) => pair.seeds))].filter(Boolean).sort((a, b) => a - b);
+  seen = { section, view, data, position, pairs, matched, places: places(section, data), ranks: (data.ranks || []).map(counted) };
   return true;
 }
 
@@ -78,17 +79,21 @@ function baseline(row) {
   return line === null ? undefined : seen.position.get(line);
 }
 
-// One entry less another: from the evidence where there is some, else of the two means alone.
+// One entry less another: from the evidence where there is some, over the matched seeds; else of the two means alone.
 function difference(row, other, place) {
   const straight = seen.pairs.get(`${row} ${other}`);
   const pair = straight || seen.pairs.get(`${other} ${row}`);
-  if (pair && pair.difference[place.number] !== null) return judged(pair, straight ? 1 : -1, place.number);
   const [own, its] = [mean(row, place), mean(other, place)];
-  return own === null || its === null ? null : { value: own - its };
+  if (pair && pair.difference[place.number] !== null) {
+    const means = pair.means?.[place.number];
+    const both = means ? (straight ? means : [...means].reverse()) : [own, its];
+    return { ...judged(pair, straight ? 1 : -1, place.number), own: both[0], its: both[1] };
+  }
+  return own === null || its === null ? null : { value: own - its, own, its };
 }
 
 function judged(pair, sign, number) {
-  const ends = [pair.low[number], pair.high[number]].map((end) => (end === null ? null : sign * end));
+  const ends = [sign * pair.low[number], sign * pair.high[number]];
   const [low, high] = sign > 0 ? ends : ends.reverse();
   const matched = Array.isArray(pair.seeds) ? pair.seeds[number] : pair.seeds;
   return {

@@ -37,14 +37,20 @@ class Crf(Method):
     chain runs over subwords.
 
     A, start and end are few, small and far from where they ought to be; at rates that suit an encoder they hardly move.
-    With `transition_lr_factor` f AdamW moves them f times as far a step; gradients and their clipping stay the same.
+    With `transition_lr_factor` f AdamW moves them f times as far a step; gradients, their clipping and the weight decay
+    of A stay the same.
     """
 
     constrained: bool = Field(
         False, description="tag only as IOB2 allows: I- of a type just after B- or I- of that type, so never first"
     )
     transition_lr_factor: float = Field(
-        1.0, gt=0, le=1e5, description="learning rate of transitions, start and end: that of training, times this"
+        1.0,
+        gt=0,
+        le=1e5,
+        allow_inf_nan=False,
+        description="learning rate of transitions, start and end: that of training, times this; decay stays the same",
+        exclude_if=lambda factor: factor == 1,  # is no setting then: runs from before there was one keep their ids
     )
 
     def head(self, sizes: Sizes, tags: Sequence[str]) -> Head:

@@ -330,8 +330,9 @@ def test_the_factor_is_one_on_the_learning_rate_of_the_edges_alone(factor: float
     plain, faster = head(Crf()), head(Crf(transition_lr_factor=factor))
     edges = [plain.transitions, plain.start, plain.end]
     usual: dict[str, Any] = {"params": list(plain.linear.parameters())}
-    rates = torch.optim.AdamW([usual, {"params": edges, "lr": factor * 1e-4}], lr=1e-4, weight_decay=0.0)
-    once = torch.optim.AdamW(faster.parameters(), lr=1e-4, weight_decay=0.0)
+    own: dict[str, Any] = {"params": edges, "lr": factor * 1e-4, "weight_decay": 0.1 / factor}  # decay as without it
+    rates = torch.optim.AdamW([usual, own], lr=1e-4, weight_decay=0.1)
+    once = torch.optim.AdamW(faster.parameters(), lr=1e-4, weight_decay=0.1)
     for seed in range(6):
         for made, optimizer in ((plain, rates), (faster, once)):
             made.loss(states((5, 0, 1, 30), seed), gold(36)).backward()
@@ -342,3 +343,8 @@ def test_the_factor_is_one_on_the_learning_rate_of_the_edges_alone(factor: float
         torch.testing.assert_close(factor * getattr(faster, name), getattr(plain, name))
     torch.testing.assert_close(faster.linear.weight, plain.linear.weight)
     assert faster.decode(states((9, 4))).tolist() == plain.decode(states((9, 4))).tolist()
+
+
+def test_a_factor_of_one_is_no_setting() -> None:
+    assert Crf().model_dump() == {"constrained": False}
+    assert Crf(transition_lr_factor=30).model_dump() == {"constrained": False, "transition_lr_factor": 30.0}

@@ -20,7 +20,8 @@ def holm(values: Sequence[float]) -> list[float]:
 def benjamini(values: Sequence[float]) -> list[float]:
     """So that of those below 0.05 one in 20 is expected to be wrong (Benjamini and Hochberg, 1995); in the order given.
 
-    In a family without any difference this is the chance that any is below 0.05, as it is with Holm's.
+    In a family without any difference that is the chance that any is below 0.05, as it is with Holm's. It holds where
+    the values are independent, or go up and down together (Benjamini and Yekutieli, 2001).
     """
     corrected, most = [0.0] * len(values), 1.0
     for above, at in enumerate(sorted(range(len(values)), key=lambda at: -values[at])):

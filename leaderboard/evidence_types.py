@@ -61,8 +61,8 @@ class Evidence:
     Of two entries one comparison is stored: against the baseline where one of them is it, else against the one that
     stands first in the section; `between` gives either.
 
-    Ranks follow the means. The best and those after it share rank 1 until one comes that is shown to be worse than the
-    best; that one opens the next rank in the same way, its number being one more than the entries before it. Two
+    Ranks follow the means. The best and those after it share rank 1 until one comes that is shown to be worse than one
+    of them; that one opens the next rank in the same way, its number being one more than the entries before it. Two
     entries that were not compared are not told apart. Nobody is put before one that it is shown to be worse than, see
     `ties.ranked`.
     """
@@ -86,7 +86,21 @@ class Evidence:
         return self._pairs.get((entry, against, profile, protocol, at))
 
     def bold(self, profile: str, protocol: str, at: str) -> frozenset[str]:
-        """The entries that may be set in bold: the best and its ties, where some other entry is shown to be worse."""
+        """The entries that may be set in bold: the best and its ties, where some other entry is shown to be worse.
+
+        Of those that share rank 1 since means and comparisons disagree, only who is not shown to be worse than another.
+        """
         ranks = self.ties.get((profile, protocol, at), {})
         first = frozenset(entry for entry, rank in ranks.items() if rank == 1)
-        return first if len(first) < len(ranks) else frozenset()
+        worse = {one for one, better in self._shown.get((profile, protocol, at), ()) if better in first}
+        return first - worse if len(first) < len(ranks) else frozenset()
+
+    @cached_property
+    def _shown(self) -> dict[tuple[str, str, str], list[tuple[str, str]]]:
+        """At each place who is shown to be worse than whom."""
+        found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+        for one in self.comparisons:
+            if one.supported:
+                pair = (one.entry, one.against) if one.difference < 0 else (one.against, one.entry)
+                found.setdefault((one.profile, one.protocol, one.at), []).append(pair)
+        return found

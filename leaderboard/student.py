@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from math import atan, cos, pi, sin, sqrt
+from math import atan, cos, nextafter, pi, sin, sqrt
 
 LEVEL = 0.05  # of the interval: 95 %
 Z = 1.959963984540054  # the normal quantile of 97.5 %
@@ -42,4 +42,6 @@ def reached(difference: float, low: float, high: float, seeds: int) -> float:
     if seeds < 2 or not difference:
         return 1.0
     width = difference - low if difference > 0 else high - difference
-    return tail(quantile(seeds - 1) * abs(difference) / width, seeds - 1) if width > 0 else 0.0
+    if width <= 0 and low < high:  # that of 95 % leaves the difference itself out, so it is no measure of others
+        return nextafter(LEVEL, 0) if low > 0 or high < 0 else 1.0
+    return tail(quantile(seeds - 1) * abs(difference) / width, seeds - 1) if width else 0.0

@@ -50,19 +50,22 @@ def _place(one: Comparison) -> Place:
 def ranked(names: Sequence[str], worse: Collection[tuple[str, str]]) -> dict[str, int]:
     """Ranks of entries in the order of their means; `worse`: (entry, another that it is shown to be worse than).
 
-    A rank is shared up to the first that is shown to be worse than its best. Nobody is put before one that it is shown
-    to be worse than: means are over all seeds of an entry, comparisons over those that two have, so the two may turn
-    round. All from the one to the other share a rank then.
+    A rank is shared up to the first that is shown to be worse than one who has it: not than the best alone, of which
+    one seed may be all that there is. Nobody is put before one that it is shown to be worse than: means are over all
+    seeds of an entry, comparisons over those that two have, so the two may turn round. All from the one to the other
+    share a rank then.
     """
     at = {name: before for before, name in enumerate(names)}
+    better: dict[str, set[str]] = defaultdict(set)
+    for one, other in worse:
+        better[one].add(other)
     turned = [(at[one], at[other]) for one, other in worse if one in at and other in at and at[one] < at[other]]
     ranks: dict[str, int] = {}
-    best = ""
+    sharing: set[str] = set()
     for before, name in enumerate(names):
         together = any(first < before <= last for first, last in turned)
-        if not ranks or ((name, best) in worse and not together):
-            best = name
-            ranks[name] = before + 1
-        else:
-            ranks[name] = ranks[best]
+        if not together and not better[name].isdisjoint(sharing):
+            sharing = set()
+        ranks[name] = ranks[next(iter(sharing))] if sharing else before + 1
+        sharing.add(name)
     return ranks

@@ -121,7 +121,7 @@ def _kept(**columns: Mapping[int, object]) -> Data:
 
 
 def _evidence(section: Section, evidence: Evidence, view: View, lines: Sequence[Line]) -> Data:
-    """Pairs of entries with a value for each group and then each corpus, and the ranks there, in the same order."""
+    """Pairs of entries with a value for each group and then each corpus; ranks there, and who is bold, likewise."""
     places = {name: at for at, name in enumerate((*(group.name for group in section.groups), *section.corpora))}
     numbers = {line.entry_id: at for at, line in enumerate(lines) if line.entry_id}
     pairs: dict[tuple[int, int], list[Comparison | None]] = {}
@@ -132,9 +132,11 @@ def _evidence(section: Section, evidence: Evidence, view: View, lines: Sequence[
             pair[places[one.at]] = one
     ties = [evidence.ties.get((view.profile, view.protocol, name), {}) for name in places]
     placed = [{numbers[entry]: rank for entry, rank in found.items() if entry in numbers} for found in ties]
+    bold = [evidence.bold(view.profile, view.protocol, name) for name in places]
     usual = [_usual(line, section, view.protocol) for line in lines]
     told = [_pair(pair, found, [usual[at] for at in pair]) for pair, found in sorted(pairs.items())]
-    return {"pairs": told, "ranks": placed}
+    strong = [sorted(numbers[entry] for entry in found if entry in numbers) for found in bold]
+    return {"pairs": told, "ranks": placed, "bold": strong}
 
 
 def _usual(line: Line, section: Section, protocol: str) -> list[float | None]:

@@ -75,13 +75,15 @@ def test_on_a_phone_two_groups_and_the_differences_are_in_sight_and_the_suite_s_
 
 @pytest.mark.parametrize(("height", "boxed"), [(600, False), (300, True)])
 def test_a_table_that_nearly_fits_is_shown_whole(chromium: Browser, folder: Path, height: int, boxed: bool) -> None:
+    from playwright.sync_api import expect
+
     hidden = "(boxes) => boxes.map((box) => box.scrollHeight > box.clientHeight + 1)"
     with opened(chromium, folder / "twelve.html", viewport={"width": 1400, "height": height}) as found:
         groups, languages, compare = found.page.eval_on_selector_all(".scroll", hidden)
         assert (groups, languages) == (boxed, boxed)
         assert compare  # its 38 rows are more than a screen
         found.page.set_viewport_size({"width": 1400, "height": 2000})
-        found.page.wait_for_function("!document.querySelector('.tall')")
+        expect(found.page.locator(".tall")).to_have_count(0)
         assert found.page.eval_on_selector_all(".scroll", hidden) == [False] * 3
 
 

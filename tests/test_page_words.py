@@ -143,3 +143,20 @@ def test_remarks_on_papers_stand_beside_papers_rows(chromium: Browser, tmp_path:
         assert found.page.locator(".papers").is_visible()
         assert found.page.locator(".papers code").all_inner_texts() == ["classifier: frozen"]
         assert "`" not in found.page.inner_text(".papers")
+
+
+def test_two_seeds_are_said_to_be_few_and_ranks_have_a_column(chromium: Browser, tmp_path: Path) -> None:
+    with opened(chromium, written(contested(tmp_path, (1, 2), (1, 2)), tmp_path)) as found:
+        assert "With so few seeds" in found.page.inner_text("#groups-text")
+        assert "Rank: entries" in found.page.inner_text("#groups-text")
+        assert set(found.column("groups", found.header("groups", "Rank"))) == {"=1"}
+
+
+def test_without_intervals_nothing_is_coloured_and_no_rank_is_spoken_of(chromium: Browser, tmp_path: Path) -> None:
+    section = paged.section(4, evidence=False)
+    with opened(chromium, written(section, tmp_path), "#cells=difference") as found:
+        assert found.page.locator("#languages td.hatched").count() > 0
+        assert found.page.locator("#languages td[class^=u], #languages td[class^=d]").count() == 0
+        assert "not supported by the data: no intervals" in found.page.inner_text("#scale")
+        assert "Rank" not in found.page.inner_text("#groups thead")
+        assert "Rank" not in found.page.inner_text("#groups-text")

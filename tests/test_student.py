@@ -58,3 +58,8 @@ def test_fewer_seeds_must_be_farther_from_zero() -> None:
     assert levels == sorted(levels, reverse=True)
     assert levels[0] == pytest.approx(tail(3 * 12.7062, 1), rel=1e-4)
     assert (reached(0.0, 0.0, 0.0, 5), reached(2.0, 2.0, 2.0, 5)) == (1.0, 0.0)
+
+
+def test_an_interval_that_leaves_out_the_difference_itself_is_no_stronger_than_95_percent() -> None:
+    assert reached(0.3, 0.5, 3.0, 5) == reached(-0.3, -3.0, -0.5, 5) == pytest.approx(0.05)
+    assert reached(0.3, 0.5, 3.0, 5) < 0.05

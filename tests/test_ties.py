@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from xner_bench.leaderboard import markdown
 from xner_bench.leaderboard.evidence import Summary, supported
+from xner_bench.leaderboard.evidence_types import Comparison, Evidence
 from xner_bench.leaderboard.ties import ranked
 
 if TYPE_CHECKING:
@@ -67,12 +68,24 @@ def test_one_seed_supports_nothing(bench: Counted) -> None:
 
 
 def test_ranks_follow_the_means_up_to_the_first_that_is_shown_to_be_worse() -> None:
-    """b is tied with a; c is worse than a; d, behind c, is not told apart from a, which does not put it before c."""
-    found = ranked(["a", "b", "c", "d", "e"], {("c", "a"), ("e", "c")})
+    """b is tied with a; c is worse than b; d, behind c, is not told apart from a, which does not put it before c."""
+    found = ranked(["a", "b", "c", "d", "e"], {("c", "b"), ("e", "d")})
     assert found == {"a": 1, "b": 1, "c": 3, "d": 3, "e": 5}
 
 
 NAMES = ["a", "b", "c", "d", "e", "f"]
+
+
+def test_nobody_is_bold_beside_one_that_it_is_shown_to_be_worse_than() -> None:
+    """Over all seeds a, b, c, d; over the seeds that two have c is better than a, and d worse."""
+    place = "word-strict", "last", "Total"
+    worse = {("a", "c"), ("d", "a")}
+    shown = [Comparison(*pair, *place, True, 50.0, 52.0, -2.0, -3.0, -1.0, 0.0, 0.0, 5, True) for pair in sorted(worse)]
+    ranks = ranked(["a", "b", "c", "d"], worse)
+    assert ranks == {"a": 1, "b": 1, "c": 1, "d": 4}
+    for told in (shown, [one.turned for one in shown]):
+        found = Evidence(tuple(told), {}, {place: "a"}, {place: ranks}, {}, 1000)
+        assert found.bold(*place) == {"b", "c"}
 
 
 @given(st.sets(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).filter(lambda pair: pair[0] != pair[1])))
@@ -81,7 +94,9 @@ def test_nobody_is_ranked_above_one_that_it_is_shown_to_be_worse_than(worse: set
     assert all(ranks[other] <= ranks[one] for one, other in worse)
     firsts = {rank: name for name, rank in reversed(ranks.items())}
     assert all(NAMES.index(name) == rank - 1 for rank, name in firsts.items())
-    assert all((firsts[rank], firsts[before]) in worse for before, rank in pairwise(sorted(firsts)))
+    sharing = {rank: [name for name in NAMES if ranks[name] == rank] for rank in firsts}
+    for before, rank in pairwise(sorted(firsts)):
+        assert any((firsts[rank], one) in worse for one in sharing[before])
 
 
 def test_an_entry_with_a_lucky_seed_is_not_put_before_one_that_it_is_worse_than(bench: Counted) -> None:
@@ -108,15 +123,24 @@ def test_an_entry_with_a_lucky_seed_is_not_put_before_one_that_it_is_worse_than(
 
 
 def expect_shown(section: Section) -> None:
-    """Who has a rank behind another's was shown to be worse than the first there."""
+    """Who has a rank behind others' was shown to be worse than one of them."""
     assert section.evidence is not None
     for place, ranks in section.evidence.ties.items():
         heads = {rank: name for name, rank in reversed(ranks.items())}
-        for rank, before in zip(sorted(heads)[1:], sorted(heads), strict=False):
-            one = section.evidence.between(heads[rank], heads[before], *place)
-            assert one is not None
-            assert one.supported
-            assert one.difference < 0
+        for before, rank in pairwise(sorted(heads)):
+            others = [name for name in ranks if ranks[name] == before]
+            found = [section.evidence.between(heads[rank], other, *place) for other in others]
+            assert any(one is not None and one.supported and one.difference < 0 for one in found)
+
+
+def test_one_seed_on_top_does_not_make_all_others_equal(bench: Counted) -> None:
+    fill(bench, better=2.5, seeds=(1, 2, 3, 4, 5))
+    bench.count("crf", 1, dict.fromkeys(CORPORA, np.tile([3, 0, 0], (60, 1))))
+    section = built(bench)
+    assert section.evidence is not None
+    crf, slicer, standard = (ids(section)[name] for name in ("crf", "slicer h=8", "standard"))
+    assert section.evidence.ties["word-strict", "last", "Total"] == {crf: 1, slicer: 1, standard: 3}
+    assert section.evidence.bold("word-strict", "last", "Total") == {crf, slicer}
 
 
 def test_of_many_entries_those_that_were_not_compared_are_not_told_apart(bench: Counted) -> None:

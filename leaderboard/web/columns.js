@@ -19,9 +19,8 @@ function groupColumns() {
     first: "up", value: (row) => rank(row, total)?.rank ?? null, cell: (row) => plainCell(rankText(rank(row, total))),
   };
   const groups = seen.places.filter((place) => place.group).map((place) => scoreColumn(place, groupText));
-  const ranked = seen.ranks[total.number]?.entries;
   return [
-    entryColumn({ departs: "other settings" }), ...(ranked ? [rankColumn] : []), ...groups, ...rankColumns(),
+    entryColumn({ departs: "other settings" }), ...(ranked() ? [rankColumn] : []), ...groups, ...rankColumns(),
     ...(commonEncoder() ? [] : [encoderColumn()]), ...factColumns(),
   ];
 }
@@ -74,7 +73,7 @@ function languageColumns() {
     ...scoreColumn(place, cellText), width: state.cells === "score" ? "narrow" : "wide", over: place.dataset,
     ...(floors ? { floor: place.smallest === null ? "" : fixed(place.smallest) } : {}),
   }));
-  const name = { ...entryColumn(), width: "names", ...(floors ? { floor: "Smallest difference that the test set could show" } : {}) };
+  const name = { ...entryColumn(), width: shown.length > 12 ? "names" : "names few", ...(floors ? { floor: "Smallest difference that the test set could show" } : {}) };
   return [name, ...(filtersLanguages() ? [shownMean(shown)] : []), ...columns];
 }
 
@@ -147,9 +146,9 @@ function supportSign(found) {
 const arrow = (value) => (value > 0 ? "▲" : "▼");
 const BANDS = [0.5, 1, 2, 5, 10]; // points; a step of colour each
 
-// Where there is evidence, a colour says that the data supports the difference, and hatching that it does not.
+// A colour says that the data supports the difference, and hatching that it does not.
 function differenceStep(found) {
   const steps = BANDS.filter((band) => Number(fixed(Math.abs(found.value))) >= band).length;
   if (!steps) return "";
-  return found.supported || !seen.pairs.size ? (found.value > 0 ? "u" : "d") + steps : "hatched";
+  return found.supported ? (found.value > 0 ? "u" : "d") + steps : "hatched";
 }

@@ -42,7 +42,7 @@ function pairText(row, other, found) {
   const others = judged.length < found.length ? " (without an interval: over all seeds of each)" : "";
   return `Scores, and the difference in points, are over the seeds that both have${others}. `
     + (judged.every((one) => one.seeds < 2) ? `No difference is marked: ${ONE_SEED}.`
-      : "▲ and ▼ mark what the data supports: p (Holm) is below 0.05, and the interval leaves out 0 also when it is corrected for the number of languages.");
+      : "▲ and ▼ mark what the data supports: p (Holm) is below 0.05, and the interval leaves out 0 also when it is corrected for the number of languages or groups.");
 }
 
 function pairColumns(row, other, found, reach) {

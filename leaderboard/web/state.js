@@ -40,7 +40,8 @@ async function look() {
   const position = new Map(data.lines.map((line, number) => [line, number]));
   const pairs = new Map((data.pairs || []).map((pair) => [pair.pair.join(" "), pair]));
   const matched = [...new Set((data.pairs || []).flatMap((pair) => pair.seeds))].filter(Boolean).sort((a, b) => a - b);
-  seen = { section, view, data, position, pairs, matched, places: places(section, data), ranks: (data.ranks || []).map(counted) };
+  const [ranks, bold] = [(data.ranks || []).map(counted), (data.bold || []).map((rows) => new Set(rows))];
+  seen = { section, view, data, position, pairs, matched, places: places(section, data), ranks, bold };
   return true;
 }
 
@@ -48,7 +49,7 @@ async function look() {
 function counted(of) {
   const many = new Map();
   for (const rank of Object.values(of)) many.set(rank, (many.get(rank) || 0) + 1);
-  return { of, many, entries: Object.keys(of).length };
+  return { of, many };
 }
 
 // Groups first, then languages: everything that there is a score of, in the order that the evidence has, too.
@@ -107,11 +108,10 @@ function rank(row, place) {
   return ranks && row in ranks.of ? { rank: ranks.of[row], shared: ranks.many.get(ranks.of[row]) > 1 } : null;
 }
 
+// Whether anybody has a rank over all targets.
+const ranked = () => Boolean(seen.ranks[seen.section.total]?.many.size);
+
 // Bold are the best and what the data does not tell apart from it, where it shows that something is worse.
-function best(row, place) {
-  const own = rank(row, place);
-  const ranks = seen.ranks[place.number];
-  return own !== null && own.rank === 1 && ranks.many.get(1) < ranks.entries;
-}
+const best = (row, place) => Boolean(seen.bold[place.number]?.has(row));
 
 const rankText = (own) => (own === null ? "–" : `${own.shared ? "=" : ""}${own.rank}`);

@@ -10,13 +10,15 @@ function words() {
 }
 
 const oneSeed = () => seen.matched.at(-1) < 2;
+const ENOUGH = 3; // seeds; with fewer hardly any difference is supported
 
 function judgedText() {
   if (!seen.pairs.size) return `There are no intervals here: ${seen.data.unjudged}.`;
   if (oneSeed()) return `Nothing here is told apart: ${ONE_SEED}.`;
-  const ranks = "Rank: entries that the data does not tell apart share one.";
-  if (state.cells === "difference") return `${ranks} After a difference stand its 95 % interval and the number of matched seeds.`;
-  return `${ranks} Bold: the best, and what the data does not tell apart from it, where it shows that others are worse.`;
+  const ranks = ranked() ? "Rank: entries that the data does not tell apart share one. " : "";
+  const few = seen.matched.at(-1) < ENOUGH ? " With so few seeds next to nothing is told apart: run more." : "";
+  if (state.cells === "difference") return `${ranks}After a difference stand its 95 % interval and the number of matched seeds.${few}`;
+  return `${ranks}Bold: the best, and what the data does not tell apart from it, where it shows that others are worse.${few}`;
 }
 
 function noMeans() {
@@ -29,7 +31,7 @@ const listed = (all) => (all.length < 2 ? all.join("") : `${all.slice(0, -1).joi
 function differencesText() {
   const [least, most] = [seen.matched[0], seen.matched.at(-1)];
   const over = seen.pairs.size ? `, over ${least === most ? "" : `${least} to `}${matchedSeeds(most)}` : "";
-  const support = !seen.pairs.size ? `No intervals, so that nothing says which of them are noise: ${seen.data.unjudged}.`
+  const support = !seen.pairs.size ? `Hatched: no intervals say which of them are noise, as ${seen.data.unjudged}.`
     : oneSeed() ? `Hatched: ${ONE_SEED}.` : "▲ and ▼, and a colour: the data supports it; hatched: it does not.";
   return `Entry less the baseline (method standard, trained alike), in points${over}. A dot: it has no baseline. ${support}`;
 }
@@ -41,9 +43,10 @@ function scale() {
 
 function differences() {
   const side = (letter, sign) => BANDS.map((band, step) => [`${letter}${step + 1}`, `${sign} ${band === 10 ? "10 and more" : `${band}–${BANDS[step + 1]}`}`]);
-  const hatched = ["hatched", `not supported by the data${oneSeed() ? ": one seed" : ""}`];
-  if (oneSeed()) return [hatched, ["", "less than 0.5"]];
-  return [...side("d", "▼").reverse(), ["", "less than 0.5"], ...side("u", "▲"), ...(seen.pairs.size ? [hatched] : [])];
+  const hatched = (why) => ["hatched", `not supported by the data${why}`];
+  if (!seen.pairs.size) return [hatched(": no intervals"), ["", "less than 0.5"]];
+  if (oneSeed()) return [hatched(": one seed"), ["", "less than 0.5"]];
+  return [...side("d", "▼").reverse(), ["", "less than 0.5"], ...side("u", "▲"), hatched("")];
 }
 
 // Beside the numbers of the section in sight; what is about papers' rows where there are some.

@@ -14,7 +14,7 @@ from xner_bench import protocol
 from xner_bench.measure import SELECTING, kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     import pyarrow as pa
 
@@ -47,6 +47,7 @@ def place(row: Row) -> Place:
 
 def scores(run: Run, table: pa.Table, selection: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     """What is wrong with the counts of a run: nothing, if they are its own."""
+    yield from strays(table, [name for name, _ in splits(run)])
     for sizes in splits(run):
         yield from _of(sizes, _scores(run, sizes, table, selection))
 
@@ -56,6 +57,19 @@ def splits(run: Run) -> Iterator[Sizes]:
     yield Sizes("test", {one.corpus: one.sentences for one in run.data if one.split == "test"})
     for name in dict.fromkeys(one.split for one in run.perturbed):
         yield Sizes(name, {one.corpus: one.sentences for one in run.perturbed if one.split == name})
+
+
+def incomplete(table: pa.Table) -> bool:
+    """Whether a cell is empty."""
+    return any(column.null_count for column in table.columns)
+
+
+def strays(table: pa.Table, known: Collection[str]) -> Iterator[str]:
+    """Rows of other splits than these, or of none: nothing that goes split by split would see them."""
+    import pyarrow.compute as pc
+
+    found = [name for name in pc.unique(table["split"]).to_pylist() if name not in known]
+    yield from first(f"rows of the split {name!a:.80}, which were not to be" for name in found)
 
 
 def _of(sizes: Sizes, problems: Iterable[str]) -> Iterator[str]:
@@ -143,6 +157,7 @@ def _golds(rows: Iterable[Row]) -> Iterator[str]:
 
 def sentence_counts(run: Run, table: pa.Table, scored: pa.Table) -> Iterator[str]:
     """What is wrong with the counts of single sentences: they add up to the scores', or else one of them is wrong."""
+    yield from strays(table, [name for name, _ in splits(run)])
     rows = table.to_pylist()
     for sizes in splits(run):
         told = _added(row for row in scored.to_pylist() if row["split"] == sizes.split)

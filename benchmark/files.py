@@ -7,6 +7,10 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CACHE_VARIABLE = "XNER_CACHE"
 
@@ -42,6 +46,18 @@ def write_atomically(path: Path, data: bytes) -> None:
             Path(name).unlink()
         raise
     sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def made_for_use(folder: Path) -> Iterator[None]:
+    """Whoever makes a folder, and those above it, in here: they go again where nothing comes into them."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        yield
+    finally:
+        for one in new:
+            with contextlib.suppress(OSError):  # something is in it
+                one.rmdir()
 
 
 def held(lock: Path) -> bool:

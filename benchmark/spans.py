@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from xner_bench import protocol
-from xner_bench.agreement import first, learned, place, splits
+from xner_bench.agreement import first, incomplete, learned, place, splits, strays
 from xner_bench.measure import SELECTING
 
 if TYPE_CHECKING:
@@ -29,14 +29,28 @@ def predictions(run: Run, table: pa.Table, scored: pa.Table) -> Iterator[str]:
 
     `table`: those of its checkpoints or, where it has a column for the protocol, those after few-shot fine-tuning.
     """
+    if incomplete(table):
+        yield "an entity has no place or no type"
+        return
+    yield from _strays(run, table)
     for name, sentences, (counted, found) in _parts(run, scored, table):
         yield from (f"{name}{problem}" for problem in _entities(run, sentences, counted, found))
 
 
 def orphans(run: Run, table: pa.Table, entities: pa.Table, scored: pa.Table) -> Iterator[str]:
     """The same of its orphans, also beside its entities and its word-lenient counts."""
+    if incomplete(entities) or incomplete(table):
+        yield "an orphan or an entity has no place or no type"
+        return
+    yield from _strays(run, table)
     for name, sentences, (counted, found, own) in _parts(run, scored, entities, table):
         yield from (f"{name}{problem}" for problem in _orphans(run, sentences, counted, found, own))
+
+
+def _strays(run: Run, table: pa.Table) -> Iterator[str]:
+    """What is of another split; few-shot fine-tuning tags the regular one alone."""
+    known = [name for name, _ in splits(run)]
+    yield from strays(table, known[:1] if "protocol" in table.column_names else known)
 
 
 def _parts(run: Run, scored: pa.Table, *tables: pa.Table) -> Iterator[tuple[str, Mapping[str, int], list[pa.Table]]]:
@@ -56,9 +70,6 @@ def _parts(run: Run, scored: pa.Table, *tables: pa.Table) -> Iterator[tuple[str,
 
 
 def _entities(run: Run, sentences: Mapping[str, int], scored: pa.Table, found: pa.Table) -> Iterator[str]:
-    if any(column.null_count for column in found.columns):
-        yield "an entity has no place or no type"
-        return
     yield from first(_misplaced(sentences, found))
     yield from first(_miscounted(run, scored, SELECTING, _counted(found)))
 
@@ -66,9 +77,6 @@ def _entities(run: Run, sentences: Mapping[str, int], scored: pa.Table, found: p
 def _orphans(
     run: Run, sentences: Mapping[str, int], scored: pa.Table, entities: pa.Table, own: pa.Table
 ) -> Iterator[str]:
-    if any(column.null_count for table in (entities, own) for column in table.columns):
-        yield "an orphan or an entity has no place or no type"
-        return
     yield from first(_misplaced(sentences, entities, own))
     told = {_Kind(*place(row), kind) for row in scored.to_pylist() for kind in run.settings.types}
     strange = sorted(_counted(own).keys() - told)

@@ -18,7 +18,7 @@ from xner_bench.results import FEW_SHOT_PREDICTIONS, HISTORY, PREDICTIONS, SAMPL
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from xner_bench.results import Run, Store
     from xner_bench.watch import Watch
@@ -33,6 +33,18 @@ TABLES = {"scores": SCORES, "predictions": PREDICTIONS, "history": HISTORY}
 FEW_SHOT = {"few_shot": SAMPLES, "few_shot_predictions": FEW_SHOT_PREDICTIONS}  # of runs that were asked for it
 ORPHANS = {"orphans": PREDICTIONS, "few_shot_orphans": FEW_SHOT_PREDICTIONS}
 LATER = {"sentence_counts": SENTENCE_COUNTS, **ORPHANS}  # early runs have none
+# File, what finds its contradictions, and what that takes: tables, and the parts of selection.json.
+CHECKS: Sequence[tuple[str, Callable[..., Iterator[str]], Sequence[str]]] = (
+    ("scores.parquet", agreement.scores, ("scores", "selection")),
+    ("predictions.parquet", spans.predictions, ("predictions", "scores")),
+    ("orphans.parquet", spans.orphans, ("orphans", "predictions", "scores")),
+    ("sentence_counts.parquet", agreement.sentence_counts, ("sentence_counts", "scores")),
+    ("few_shot.parquet", agreement.samples, ("few_shot",)),
+    ("few_shot_predictions.parquet", spans.predictions, ("few_shot_predictions", "scores")),
+    ("few_shot_orphans.parquet", spans.orphans, ("few_shot_orphans", "few_shot_predictions", "scores")),
+    ("history.parquet", agreement.history, ("history", "dev")),
+    ("selection.json", agreement.selection, ("dev", "selection")),
+)
 ASIDE = ".damaged"  # the end of the name of whatever was set aside
 TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}|\..+\.part|\.probe-\d+")  # of files.py, whole.py, export.py, Store.probe
 PATIENCE = 3600.0  # seconds; a temporary file outside of a run's folder that is older belongs to nobody any more
@@ -190,24 +202,15 @@ def _gone(said: str, path: Path) -> str:
 
 def _contradictions(run: Run, tables: dict[str, Any], chosen: Any) -> Iterator[tuple[str, str]]:
     """File and problem, for all that can be compared."""
-    dev, selection = chosen or ({}, {})
-    scores, predictions, history = (tables[name] for name in TABLES)
-    samples, tuned = (tables.get(name) for name in FEW_SHOT)
-    counted, orphans, others = (tables.get(name) for name in LATER)
-    checks: list[tuple[str, Sequence[Any], Any]] = [
-        ("scores.parquet", (scores, chosen), lambda: agreement.scores(run, scores, selection)),
-        ("predictions.parquet", (scores, predictions), lambda: spans.predictions(run, predictions, scores)),
-        ("orphans.parquet", (scores, predictions, orphans), lambda: spans.orphans(run, orphans, predictions, scores)),
-        ("sentence_counts.parquet", (scores, counted), lambda: agreement.sentence_counts(run, counted, scores)),
-        ("few_shot.parquet", (samples,), lambda: agreement.samples(run, samples)),
-        ("few_shot_predictions.parquet", (scores, tuned), lambda: spans.predictions(run, tuned, scores)),
-        ("few_shot_orphans.parquet", (scores, tuned, others), lambda: spans.orphans(run, others, tuned, scores)),
-        ("history.parquet", (history, chosen), lambda: agreement.history(run, history, dev)),
-        ("selection.json", (chosen,), lambda: agreement.selection(run, dev, selection)),
-    ]
-    for name, needed, problems in checks:
-        if all(one is not None for one in needed):
-            yield from ((name, problem) for problem in problems())
+    dev, selection = chosen or (None, None)
+    parts = {**tables, "dev": dev, "selection": selection}
+    if tables["scores"] is not None and agreement.incomplete(tables["scores"]):
+        yield "scores.parquet", "an empty cell is no count"
+        parts["scores"] = None  # with nothing to hold the others against
+    for name, problems, needed in CHECKS:
+        given = [parts.get(part) for part in needed]
+        if all(part is not None for part in given):
+            yield from ((name, problem) for problem in problems(run, *given))
 
 
 def _checkpoint(folder: Path, run: Run) -> Iterator[Finding]:

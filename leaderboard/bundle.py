@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from xner_bench import survey, verify
+from xner_bench import files, survey, verify
 from xner_bench.errors import XnerError
 from xner_bench.leaderboard import archive, public, unpack
 from xner_bench.leaderboard.archive import Refused
@@ -31,47 +31,47 @@ class Chosen(NamedTuple):
 
 
 def chosen(store: Store, names: Sequence[str]) -> Chosen:
-    """The finished runs with these ids, beginnings of ids or of their hashes, each once; `all` is every one.
+    """The finished runs with these ids, beginnings of ids or of their hashes, each once; `all` is every sound one.
 
-    Raises XnerError where one is named that there is not, or that is not finished.
+    Raises XnerError where one is named that there is not, or that is not finished, or not sound.
     """
-    if ALL in names:
-        records = survey.read(store)
-        found = [run for run in records.runs if run.state == "done"]
-        if not found:
-            raise XnerError(f"no finished run in {store.root}; `xner-bench status` says what there is")
-        unfinished = (f"{run.run_id} is {survey.phase(store, run)}" for run in records.runs if run.state != "done")
-        return Chosen(found, (*unfinished, *(one.problem for one in records.unreadable)))
-    named = {run.run_id: run for run in (survey.find(store, name) for name in names)}
+    named = {run.run_id: run for run in (survey.find(store, name) for name in names if name != ALL)}
     for run in named.values():
-        if run.state != "done":
-            raise XnerError(f"run {run.run_id} is {survey.phase(store, run)}; only finished runs can be bundled")
-    return Chosen(list(named.values()))
+        if problem := _unfit(store, run):
+            raise XnerError(f"run {problem}")
+    return _every(store) if ALL in names else Chosen(list(named.values()))
+
+
+def _every(store: Store) -> Chosen:
+    records = survey.read(store)
+    problems = {run.run_id: _unfit(store, run) for run in records.runs}
+    found = [run for run in records.runs if not problems[run.run_id]]
+    if not found:
+        raise XnerError(f"no finished and sound run in {store.root}; `xner-bench status` says what there is")
+    return Chosen(found, (*filter(None, problems.values()), *(one.problem for one in records.unreadable)))
+
+
+def _unfit(store: Store, run: Run) -> str:
+    """Why a run cannot be packed; empty where it can."""
+    if run.state != "done":
+        return f"{run.run_id} is {survey.phase(store, run)}; only finished runs can be bundled"
+    grave = [finding for finding in verify.check_run(store, store.folder(run.run_id)) if finding.grave]
+    if grave:
+        said = f"{grave[0].path.name}: {grave[0].problem}"
+        return f"{run.run_id} is not sound: {said}; `xner-bench results check` says what to do"
+    return ""
 
 
 def pack(store: Store, runs: Iterable[Run], path: Path) -> None:
-    """Write a bundle: the same bytes for the same runs. Raises XnerError where a run is not sound, and for the disk."""
+    """Write a bundle of `chosen` runs: the same bytes for the same ones. Raises XnerError for the disk."""
     try:
         _expect_bundle(path)
-        with _folder_of(path):
+        with files.made_for_use(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
             _write(store, runs, path)
     except OSError as error:
         said = str(cannot_write(path, error)).rpartition(";")[0]
         raise XnerError(f"{said}; choose another file with --to FILE") from error
-
-
-@contextlib.contextmanager
-def _folder_of(path: Path) -> Iterator[None]:
-    """Make the folders of a file; those that are new do not stay where it cannot be written."""
-    new = [folder for folder in path.parents if not folder.exists()]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            for folder in new:
-                folder.rmdir()
-        raise
 
 
 def _write(store: Store, runs: Iterable[Run], path: Path) -> None:
@@ -106,21 +106,13 @@ def _expect_bundle(path: Path) -> None:
 def _members(store: Store, runs: Iterable[Run]) -> Iterator[tuple[str, bytes]]:
     yield unpack.MANIFEST, json.dumps({"bundle": unpack.BUNDLE}).encode() + b"\n"
     for run in sorted(runs, key=lambda run: run.run_id):
-        _sound(store, run)
         record = _record(run)
         folder = store.folder(run.run_id)
-        files = {"run.json": record, "selection.json": (folder / "selection.json").read_bytes()}
+        packed = {"run.json": record, "selection.json": (folder / "selection.json").read_bytes()}
         tables = verify.TABLES | verify.later(run) | (verify.FEW_SHOT if run.few_shot else {})
         found = (folder / f"{name}.parquet" for name in tables)
-        files |= {path.name: path.read_bytes() for path in found if path.exists()}
-        yield from ((f"{run.run_id}/{name}", files[name]) for name in sorted(files))
-
-
-def _sound(store: Store, run: Run) -> None:
-    grave = [finding for finding in verify.check_run(store, store.folder(run.run_id)) if finding.grave]
-    if grave:
-        said = f"{grave[0].path.name}: {grave[0].problem}"
-        raise XnerError(f"run {run.run_id} is not sound: {said}; `xner-bench results check` says what to do")
+        packed |= {path.name: path.read_bytes() for path in found if path.exists()}
+        yield from ((f"{run.run_id}/{name}", packed[name]) for name in sorted(packed))
 
 
 def _record(run: Run) -> bytes:

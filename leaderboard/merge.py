@@ -1,7 +1,8 @@
 """Bundles into a results folder: what is verified, run by run, or nothing at all where something is not.
 
 What is stored is written anew from what was read, not copied. It is what was verified: counts of profiles that do not
-follow from stored predictions stay behind. The record says which file the run came in.
+follow from stored predictions stay behind. The record says which file the run came in. In what order the files are
+given decides nothing: of a run that is in several of them the one with most profiles is taken.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xner_bench import files
 from xner_bench.errors import XnerError
-from xner_bench.leaderboard import unpack, verify_bundle
+from xner_bench.leaderboard import rescore, unpack, verify_bundle
 from xner_bench.leaderboard.archive import Refused
 from xner_bench.results import Held, Store, cannot_write, parse_selection
-from xner_bench.verify import FEW_SHOT, ORPHANS, TABLES
+from xner_bench.verify import FEW_SHOT, ORPHANS
 from xner_bench.watch import SILENT
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from xner_bench.watch import Watch
 
 SUBMISSION = "submission"  # in the provenance: the sha256 of the bundle
+LATER = (*FEW_SHOT, *ORPHANS)  # not every run has these
 
 
 @dataclass
@@ -46,6 +48,8 @@ class Outcome:
     conflicts: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)  # run ids
     there: list[str] = field(default_factory=list)  # with the same results already
+    offered: dict[str, set[Profile]] = field(default_factory=dict)  # run id -> profiles that some file decides
+    behind: list[str] = field(default_factory=list)  # profiles of these that the store has not got
 
     @property
     def right(self) -> bool:
@@ -86,39 +90,47 @@ def merge(paths: Iterable[Path], store: Store, data: Data, known: Catalogue, wat
             _stage(staged, store, found, sha256, outcome)
         if outcome.right:
             _place(staged, store, outcome)
+    if outcome.right:
+        outcome.behind += _behind(store, outcome.offered)
     return outcome
 
 
 @contextmanager
 def _staging(store: Store) -> Iterator[Store]:
-    """A store beside the runs, for what is to come among them. Folders that are made for nothing go with it."""
+    """A store beside the runs, for what is to come among them."""
     runs = store.root / "runs"
-    made = [folder for folder in (runs, *runs.parents) if not folder.exists()]
-    try:
+    with files.made_for_use(runs):
         store.probe()
         folder = Path(tempfile.mkdtemp(dir=runs, prefix=".merge-", suffix=".part"))
         try:
             yield Store(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        with suppress(OSError):  # of the first that something is in
-            for folder in made:
-                folder.rmdir()
 
 
 def _stage(staged: Store, store: Store, found: Submitted, sha256: str, outcome: Outcome) -> None:
-    """Write a run where it is not seen yet, unless it is there."""
+    """Write a run, unless it is there, or an earlier file has as much of it."""
     run_id = found.run.run_id
-    for other in (store, staged):
-        if _free(other.folder(run_id)):
-            continue
-        if problem := _conflict(other, found):
-            outcome.conflicts.append(f"{run_id}: {problem}")
-        elif other is store:
-            outcome.there.append(run_id)
-        return
-    write(staged, found, sha256)
+    outcome.offered.setdefault(run_id, set()).update(verify_bundle.decided(found))
+    there = not _free(store.folder(run_id))
+    again = not there and not _free(staged.folder(run_id))
+    if (there or again) and (problem := _conflict(store if there else staged, found)):
+        where = f"it is in {store.folder(run_id)} already" if there else "it is in an earlier file"
+        outcome.conflicts.append(f"{run_id}: {where}{problem}")
+    elif there:
+        outcome.there.append(run_id)
+    elif not again or _more(found, sha256, staged):
+        shutil.rmtree(staged.folder(run_id), ignore_errors=True)
+        write(staged, found, sha256)
+
+
+def _more(found: Submitted, sha256: str, staged: Store) -> bool:
+    """Whether a run has more profiles than what is staged of it, or more tables; of equal ones the hash decides."""
+    run_id = found.run.run_id
+    run, tables = staged.run(run_id), list(staged.folder(run_id).glob("*.parquet"))
+    last = len(run.settings.profiles), len(tables), run.provenance[SUBMISSION]
+    profiles = verify_bundle.decided(found)
+    return (len(profiles), len(_kept(found.tables, profiles)), sha256) > last
 
 
 def _free(folder: Path) -> bool:
@@ -140,14 +152,16 @@ def write(staged: Store, found: Submitted, sha256: str) -> None:
 
 
 def _kept(tables: Mapping[str, pa.Table], profiles: Sequence[Profile]) -> dict[str, pa.Table]:
-    """Tables with the counts of these profiles alone."""
+    """Tables with the counts of these profiles alone; no orphans where none of these says whether they are right."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     wanted = pa.array(profiles, pa.string())
+    told = set(profiles) > {rescore.EXACT}
     return {
         name: table.filter(pc.is_in(table["profile"], wanted)) if "profile" in table.column_names else table
         for name, table in tables.items()
+        if told or name not in ORPHANS
     }
 
 
@@ -162,28 +176,28 @@ def _parquet(table: pa.Table) -> bytes:
 
 
 def _conflict(store: Store, found: Submitted) -> str:
-    """In what a run that is there differs from a submitted one; empty where its results are the same.
+    """How a run that is there differs from a submitted one, as the end of a sentence; empty where it does not.
 
-    Compared is what both have: the one that is there may have fewer profiles, or be too old to have orphans.
+    Compared is what both have: either may have fewer profiles, or be too old to have orphans.
     """
     run_id = found.run.run_id
     where = store.folder(run_id)
     try:
         here = store.run(run_id)
         if here.state != "done":
-            return f"it is in {where} already, and {here.state}; finish it, or move it away"
-        names = [name for name in (*TABLES, *FEW_SHOT) if name != "history" and name in found.tables]
-        names += [name for name in ORPHANS if name in found.tables and (where / f"{name}.parquet").exists()]
+            return f", and {here.state}; finish it, or move it away"
+        names = ["scores", "predictions"]
+        names += [one for one in LATER if one in found.tables and (where / f"{one}.parquet").exists()]
         profiles = [name for name in verify_bundle.decided(found) if name in here.settings.profiles]
         own = _kept({name: store.table(run_id, name) for name in names}, profiles)
         chosen = parse_selection((where / "selection.json").read_bytes())
     except (XnerError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        return f"it is in {where} already, and cannot be read ({error})"
+        return f", and cannot be read ({error})"
     sent = _kept({name: found.tables[name] for name in names}, profiles)
-    other = [f"{name}.parquet" for name in names if not _same(own[name], sent[name])]
+    other = [f"{name}.parquet" for name in own if not _same(own[name], sent[name])]
     if chosen != (found.dev, found.selection):
         other.append("selection.json")
-    return f"it is in {where} already, with another {', another '.join(other)}; move one away" if other else ""
+    return f", with another {', another '.join(other)}; move one away" if other else ""
 
 
 def _same(one: pa.Table, other: pa.Table) -> bool:
@@ -216,3 +230,11 @@ def _place(staged: Store, store: Store, outcome: Outcome) -> None:
             outcome.added.append(run_id)
         if run_ids:
             files.sync_folder(store.root / "runs")
+
+
+def _behind(store: Store, offered: Mapping[str, set[Profile]]) -> Iterator[str]:
+    """Profiles that a file had of a run, and the store has not."""
+    for run_id, profiles in sorted(offered.items()):
+        if lacking := sorted(profiles.difference(store.run(run_id).settings.profiles)):
+            said = f"it is in {store.folder(run_id)} without {', '.join(lacking)}"
+            yield f"{run_id}: {said}; move it away, and merge the file that has them"

@@ -6,10 +6,8 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
 
 from xner_bench import agreement, survey, verify
 from xner_bench.errors import XnerError
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from xner_bench.watch import Watch
 
 Rows = Iterator[tuple[object, ...]]
-Place = tuple[object, ...]  # data set, language, split, checkpoint
-Found = Mapping[Place, rescore.Predicted]
 
 
 class Recounted(NamedTuple):
@@ -73,7 +69,7 @@ def _write(store: Store, run: Run, data: Data, known: Catalogue) -> None:
             raise XnerError(f"{finding.path.name}: {finding.problem}; `xner-bench results check` says what to do")
     scores = store.table(run.run_id, "scores")
     names = ("predictions", "orphans") if _has(store, run, "orphans") else ("predictions",)
-    stored = [_by_place(run, store.table(run.run_id, name)) for name in names]
+    stored = [store.table(run.run_id, name) for name in names]
     rows = list(_rows(run, scores, stored, data, known))
     if not rows:
         raise XnerError(f"it has no {SELECTING} scores, and no others follow from its predictions")
@@ -91,7 +87,7 @@ def _table(rows: Sequence[tuple[object, ...]]) -> pa.Table:
     return pa.table({name: pa.array(column, arrow_type(kind)) for column, (name, kind) in columns})
 
 
-def _rows(run: Run, scores: pa.Table, stored: Sequence[Found], data: Data, known: Catalogue) -> Rows:
+def _rows(run: Run, scores: pa.Table, stored: Sequence[pa.Table], data: Data, known: Catalogue) -> Rows:
     """For each split, corpus and checkpoint that has word-strict scores one a profile that is decided.
 
     `stored`: entities, and orphans if there are any.
@@ -109,7 +105,8 @@ def _rows(run: Run, scores: pa.Table, stored: Sequence[Found], data: Data, known
             gold = _same(data.regular(suite, part[0], "test"), regular[part]).gold
         else:
             gold = _same(data.perturbed(suite, perturbed[part]), perturbed[part]).gold
-        entities, *orphans = (found.get(place, rescore.NOTHING) for found in stored)
+        at = {"split": split, "checkpoint": checkpoint}
+        entities, *orphans = (rescore.predicted(table, run.settings.types, part[0], **at) for table in stored)
         if wrong := rescore.misplaced(gold, entities, *orphans):
             raise XnerError(f"{dataset}:{language} {split}, checkpoint {checkpoint}: {wrong}")
         counts = rescore.answer(gold, entities, run.settings.types, *orphans).by_sentence
@@ -123,13 +120,3 @@ def _same(own: Here | Absent, record: CorpusRecord | PerturbedRecord) -> Here:
     if own.fingerprint != record.fingerprint:
         raise XnerError(f"{record.corpus} {record.split} is not the data that the run was tested on")
     return own
-
-
-def _by_place(run: Run, predictions: pa.Table) -> Found:
-    """Data set, language, split and checkpoint -> what was predicted."""
-    ids = {name: at for at, name in enumerate(run.settings.types)}
-    names = ("dataset", "language", "split", "checkpoint", "sentence", "start", "end", "type")
-    found: dict[Place, list[tuple[int, int, int, int]]] = {}
-    for *place, sentence, start, end, kind in zip(*(predictions[name].to_pylist() for name in names), strict=True):
-        found.setdefault(tuple(place), []).append((sentence, start, end, ids.get(kind, -1)))
-    return {place: rescore.Predicted(*np.array(spans, np.int64).T) for place, spans in found.items()}

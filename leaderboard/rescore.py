@@ -25,6 +25,7 @@ from xner_bench.score import Counts, Spans
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from xner_bench.settings import Profile
@@ -56,6 +57,25 @@ class Predicted(NamedTuple):
 
 
 NOTHING = Predicted(*(np.zeros(0, np.int64) for _ in range(4)))
+
+
+def rows(table: pa.Table, corpus: str, **values: object) -> pa.Table:
+    """What a table of a run has of a corpus ("wikiann:am"), with these values in other columns."""
+    import pyarrow.compute as pc
+
+    dataset, _, language = corpus.partition(":")
+    for name, value in {"dataset": dataset, "language": language, **values}.items():
+        table = table.filter(pc.equal(table[name], value))
+    return table
+
+
+def predicted(table: pa.Table, types: Sequence[str], corpus: str, **values: object) -> Predicted:
+    """The entities or orphans among these rows; `types` are the run's."""
+    found = rows(table, corpus, **values)
+    ids = {name: at for at, name in enumerate(types)}
+    kinds = np.array([ids.get(name, -1) for name in found["type"].to_pylist()], np.int64)
+    sentence, start, end = (found[name].to_numpy() for name in ("sentence", "start", "end"))
+    return Predicted(sentence, start, end, kinds)
 
 
 class Range(NamedTuple):

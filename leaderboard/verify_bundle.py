@@ -7,29 +7,26 @@ nobody had looked at the labels, and the scores on dev splits by which checkpoin
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xner_bench import agreement, protocol, samples, spans
+from xner_bench import agreement, samples, spans
 from xner_bench.errors import UnknownName
 from xner_bench.leaderboard import rescore
+from xner_bench.leaderboard.cellwise import Cells
 from xner_bench.leaderboard.owndata import Absent, Here
 from xner_bench.leaderboard.published import TEST
-from xner_bench.measure import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from xner_bench.cards import Suite
     from xner_bench.catalogue import Catalogue
     from xner_bench.leaderboard.owndata import Data
-    from xner_bench.leaderboard.rescore import Answer
     from xner_bench.leaderboard.unpack import Submitted
     from xner_bench.results import Run
     from xner_bench.settings import Profile
@@ -53,15 +50,6 @@ class Verdict:
         return not self.problems and not untested and self.cells > 0
 
 
-class _Place(NamedTuple):
-    """What one checkpoint tagged: a split, before few-shot fine-tuning (tuned is empty) or after it."""
-
-    corpus: str
-    split: str
-    checkpoint: int
-    tuned: str
-
-
 def check(found: Submitted, data: Data, known: Catalogue) -> Verdict:
     """Hold one run against everything that is here."""
     run = found.run
@@ -70,7 +58,7 @@ def check(found: Submitted, data: Data, known: Catalogue) -> Verdict:
         return Verdict(run.run_id, problems)
     assert suite is not None
     here, absent, other = _splits(run, suite, data)
-    cells = _Cells(found, here)
+    cells = Cells(found, here)
     problems = (*other, *cells.problems(), *_drawn(found, suite, data), *_disagreeing(found))
     return Verdict(
         run_id=run.run_id,
@@ -131,7 +119,7 @@ def _thinned(history: pa.Table) -> pa.Table:
 
 
 def _uncounted(found: Submitted) -> Iterator[str]:
-    """The same of what counts were made of; where data are here, `_Cells` says it cell by cell."""
+    """The same of what counts were made of; where data are here, `Cells` says it cell by cell."""
     run, tables = found.run, found.tables
     if "sentence_counts" in tables:
         yield from agreement.sentence_counts(run, tables["sentence_counts"], tables["scores"])
@@ -162,96 +150,6 @@ def _splits(run: Run, suite: Suite, data: Data) -> tuple[dict[tuple[str, str], H
     return here, absent, tuple(other)
 
 
-class _Cells:
-    """All counts of a run that can be computed again."""
-
-    def __init__(self, found: Submitted, here: Mapping[tuple[str, str], Here]) -> None:
-        self.run, self.tables, self.here = found.run, found.tables, here
-        self.right = 0
-        self.places: dict[_Place, list[dict[str, Any]]] = defaultdict(list)
-        for row in found.tables["scores"].to_pylist():
-            corpus = f"{row['dataset']}:{row['language']}"
-            tuned = row["protocol"] if protocol.shots(row["protocol"]) else ""
-            self.places[_Place(corpus, row["split"], row["checkpoint"], tuned)].append(row)
-
-    def problems(self) -> Iterator[str]:
-        for place, rows in self.places.items():
-            own = self.here.get((place.corpus, place.split))
-            if own is not None:
-                yield from self._of(place, rows, own)
-
-    def _of(self, place: _Place, rows: Sequence[dict[str, Any]], own: Here) -> Iterator[str]:
-        where = f"{place.corpus} {place.split}, {place.tuned or f'checkpoint {place.checkpoint}'}"
-        prefix = "few_shot_" if place.tuned else ""
-        predicted = self._predicted(place, f"{prefix}predictions")
-        orphans = self._predicted(place, f"{prefix}orphans") if f"{prefix}orphans" in self.tables else None
-        if misplaced := rescore.misplaced(own.gold, predicted, orphans):
-            yield f"{where}: {misplaced}"
-            return
-        answer = rescore.answer(own.gold, predicted, self.run.settings.types, orphans)
-        wrong = [problem for row in rows for problem in self._told(place, row, answer)]
-        yield from wrong
-        most = {"cut_sentences": own.gold.sentences, "words_without_subwords": len(own.gold.tags)}
-        beyond = [name for name in most if any(row[name] > most[name] for row in rows)]
-        yield from (f"{where}: more {name.replace('_', ' ')} than there are of them" for name in beyond)
-        if not wrong and not place.tuned and "sentence_counts" in self.tables:
-            yield from (f"{where}, {problem}" for problem in self._otherwise(place, answer))
-
-    def _told(self, place: _Place, row: Mapping[str, Any], answer: Answer) -> Iterator[str]:
-        """A cell whose counts are not what they must be."""
-        if row["type"] not in kinds(row["profile"], self.run.settings.types):
-            return  # `agreement` says so
-        ranges = dict(answer.may_be(row["profile"], row["type"]))
-        wrong = [name for name, may in ranges.items() if not may.low <= row[name] <= may.high]
-        if wrong:
-            said = "; ".join(f"{name} {row[name]} in the file, {ranges[name]} by its predictions" for name in wrong)
-            yield f"{place.corpus} {place.split}, {row['protocol']}, {row['profile']}, {row['type']}: {said}"
-        elif row["profile"] in answer.exact:
-            self.right += 1
-
-    def _predicted(self, place: _Place, name: str) -> rescore.Predicted:
-        """What a table has of a place."""
-        chosen = {"protocol": place.tuned} if place.tuned else {}
-        table = _only(
-            self.tables[name],
-            dict(zip(("dataset", "language"), place.corpus.split(":"), strict=True)),
-            {"split": place.split, "checkpoint": place.checkpoint, **chosen},
-        )
-        sentence, start, end = (table[name].to_numpy() for name in ("sentence", "start", "end"))
-        ids = {name: at for at, name in enumerate(self.run.settings.types)}
-        kinds = np.array([ids.get(name, -1) for name in table["type"].to_pylist()], np.int64)
-        return rescore.Predicted(sentence, start, end, kinds)
-
-    def _otherwise(self, place: _Place, answer: Answer) -> Iterator[str]:
-        """The first sentence of a profile whose stored counts are others."""
-        table = _only(
-            self.tables["sentence_counts"],
-            dict(zip(("dataset", "language"), place.corpus.split(":"), strict=True)),
-            {"split": place.split, "checkpoint": place.checkpoint},
-        )
-        for row in table.select(["profile", "tp", "fp", "fn"]).to_pylist():
-            profile, *told = row.values()
-            if profile in answer.exact and (at := _first_other(answer.by_sentence[profile], told)) is not None:
-                yield f"{profile}: sentence {at} has other counts than by its predictions"
-
-
-def _first_other(right: NDArray[np.int32], told: Sequence[Sequence[int]]) -> int | None:
-    """The first sentence that has other counts than these (S, 3); 0 where they are not of so many."""
-    if any(len(column) != len(right) for column in told):
-        return 0
-    wrong = (right != np.array(told).T).any(axis=1)
-    return int(np.flatnonzero(wrong)[0]) if wrong.any() else None
-
-
-def _only(table: pa.Table, *wanted: Mapping[str, object]) -> pa.Table:
-    """The rows with these values."""
-    import pyarrow.compute as pc
-
-    for name, value in ((name, value) for some in wanted for name, value in some.items()):
-        table = table.filter(pc.equal(table[name], value))
-    return table
-
-
 def _drawn(found: Submitted, suite: Suite, data: Data) -> Iterator[str]:
     """Whether few-shot learned from the sentences that follow from its seed, where their splits are here."""
     run = found.run
@@ -266,7 +164,6 @@ def _drawn(found: Submitted, suite: Suite, data: Data) -> Iterator[str]:
         lots = samples.draw(words, data.words(suite, one.corpus, "test"), one.corpus, run.settings.seed)
         for way in run.settings.sampling if one.k else ():
             expected = samples.ranked(lots, words, way)[: max(one.k)]
-            place = dict(zip(("dataset", "language"), one.corpus.split(":"), strict=True))
-            table = _only(found.tables["few_shot"], place, {"sampling": way})
+            table = rescore.rows(found.tables["few_shot"], one.corpus, sampling=way)
             if tuple(table["sentence"].to_pylist()) != expected:
                 yield f"{one.corpus} train, {way}: its sample is not the one that its seed draws"

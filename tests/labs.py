@@ -14,7 +14,7 @@ from xner_bench.results import Run, Store
 from xner_bench.run import run as carry_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from small import Small
@@ -64,13 +64,18 @@ class Lab(NamedTuple):
         return hostile.exchanged(self.path, {f"/{name}.parquet": lambda _: None for name in names}, to / "early.zip")
 
 
-def build(folder: Path) -> Lab:
-    """A run with all profiles of words, a perturbed split and few-shot fine-tuning, and its bundle."""
+def build(folder: Path, profiles: Sequence[str] = WORDS) -> Lab:
+    """A run with these profiles, a perturbed split and few-shot fine-tuning, and its bundle."""
     world = worlds.build(folder / "small")
     for code in ("sw", "no"):
         worlds.write_split(world.data, code, "train", worlds.corpus(code, "train", 40))
     store = Store(folder / "results")
-    more: dict[str, Any] = {"profiles": WORDS, "perturb": ("in-language",), "few_shot": [5], "sampling": ["random"]}
+    more: dict[str, Any] = {
+        "profiles": tuple(profiles),
+        "perturb": ("in-language",),
+        "few_shot": [5],
+        "sampling": ["random"],
+    }
     run = carry_out(world.settings(seed=1, epochs=1, lr=3e-3, **more), world.execution(store.root))
     bundle.pack(store, [run], folder / "ours.zip")
     return Lab(world, store, run, folder / "ours.zip")

@@ -324,7 +324,7 @@ def test_data_that_are_not_here_are_said_and_not_verified(sent: Sent, tmp_path: 
     (own.data / "villages" / "en" / "dev.conll").unlink()
     there = sent._replace(world=own)
     answer = there.verify()
-    assert answer.status == 0, answer.out
+    assert answer.status == 1, answer.out
     assert "0 of 2 runs verified" in answer.out
     assert "not here, so not verified: villages:en dev, villages:en test-in-script, " in answer.out
     assert "villages:sw test, " in answer.out
@@ -354,7 +354,7 @@ def test_merged_results_are_a_sound_store_with_the_same_board(sent: Sent, tmp_pa
     merged = Store(tmp_path / "merged")
     assert merged.run(plain).settings.profiles == ("word-strict",)
     assert merged.run(full).settings.profiles == ("word-strict", "word-lenient", "tag-accuracy")
-    for name in ("scores", "predictions", "orphans", "history", "sentence_counts"):
+    for name in ("scores", "predictions", "history", "sentence_counts"):
         assert merged.table(plain, name).equals(sent.store.table(plain, name))
     shutil.rmtree(both / "runs" / sent.runs[1].run_id)
     shutil.rmtree(tmp_path / "merged" / "runs" / sent.runs[1].run_id)
@@ -433,7 +433,7 @@ def test_only_sound_finished_runs_are_bundled(sent: Sent, tmp_path: Path) -> Non
     where = ("--results", tmp_path / "results", "--to", tmp_path / "x.zip")
     answer = worlds.call("leaderboard", "bundle", "all", *where)
     assert (answer.status, answer.err.count("\n")) == (2, 1)
-    assert "no finished run in" in answer.err
+    assert "no finished and sound run in" in answer.err
     shutil.copytree(sent.store.root, tmp_path / "results")
     store, run = Store(tmp_path / "results"), sent.runs[0]
     assert "no run is called 'nobody'" in worlds.call("leaderboard", "bundle", "nobody", *where).err
@@ -465,9 +465,17 @@ def test_all_says_which_runs_it_leaves_out(sent: Sent, tmp_path: Path) -> None:
     (store.root / "runs" / "damaged" / "run.json").write_text("{")
     answer = worlds.call("leaderboard", "bundle", "all", "--results", store.root, "--to", tmp_path / "x.zip")
     assert answer.status == 0, answer.err
-    assert f"left out: {run.run_id} is interrupted\n" in answer.out
+    assert f"left out: {run.run_id} is interrupted; only finished runs can be bundled\n" in answer.out
     assert "left out: " + str(store.root / "runs" / "damaged" / "run.json") in answer.out
     assert "x.zip: 1 run, " in answer.out
+    (store.folder(sent.runs[1].run_id) / "history.parquet").unlink()
+    where = ("--results", store.root, "--to", tmp_path / "y.zip")
+    assert "no finished and sound run in" in worlds.call("leaderboard", "bundle", "all", *where).err
+    store.save_run(run)
+    answer = worlds.call("leaderboard", "bundle", "all", *where)
+    assert answer.status == 0, answer.err
+    assert f"left out: {sent.runs[1].run_id} is not sound: history.parquet" in answer.out
+    assert "no run is called 'nobody'" in worlds.call("leaderboard", "bundle", "all", "nobody", *where).err
 
 
 def test_a_bundle_that_cannot_be_written_is_one_line_and_leaves_no_folder(sent: Sent, tmp_path: Path) -> None:

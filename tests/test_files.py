@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,22 @@ def test_leaves_the_old_file_when_it_fails(tmp_path: Path) -> None:
         files.write_atomically(path / "below", b"a file is in the folder's place")
     assert path.read_bytes() == b"old"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.txt", "folder"]
+
+
+def test_folders_go_again_unless_something_comes_into_them(tmp_path: Path) -> None:
+    folder = tmp_path / "one" / "two" / "three"
+    for used in ("", "one/two/three/four", "one/four"):
+        with files.made_for_use(folder):
+            folder.mkdir(parents=True)
+            if used:
+                (tmp_path / used).touch()
+        assert folder.exists() == used.endswith("three/four")
+        assert (tmp_path / "one").exists() == bool(used)
+        shutil.rmtree(tmp_path / "one", ignore_errors=True)
+    (tmp_path / "one").touch()
+    with pytest.raises(OSError), files.made_for_use(folder):
+        folder.mkdir(parents=True)
+    assert (tmp_path / "one").is_file()
 
 
 def test_a_file_is_whole_however_its_writer_is_killed(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import hostile
@@ -11,11 +12,12 @@ import labs
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hostile import of_rows
+from hostile import of_json, of_rows
 from labs import WORDS
 from stores import Filled
 
 from xner_bench import verify
+from xner_bench.errors import XnerError
 from xner_bench.leaderboard import archive, bundle, unpack
 from xner_bench.results import FEW_SHOT_PREDICTIONS, Store
 
@@ -140,13 +142,43 @@ def test_a_bundle_with_a_changed_orphan_is_refused(lab: Lab, tmp_path: Path) -> 
 def test_results_check_finds_it_without_any_data(lab: Lab, name: str, table: str, tmp_path: Path) -> None:
     edit, _, said = EDITS[name]
     shutil.copytree(lab.store.root, tmp_path, dirs_exist_ok=True)
-    path = tmp_path / "runs" / lab.run.run_id / f"{table}.parquet"
+    told = checked(lab, tmp_path, table, edit)
+    assert any(re.search(said, problem) for problem in told), told
+
+
+def checked(lab: Lab, copy: Path, table: str, edit: Callable[[Rows], object]) -> list[str]:
+    """The contradictions that `results check` finds in a table of a copy of the store, with other rows in it."""
+    path = copy / "runs" / lab.run.run_id / f"{table}.parquet"
     found = pq.read_table(path)
     changed = found.to_pylist()
     edit(changed)
     pq.write_table(pa.Table.from_pylist(changed, found.schema), path)
-    told = [one.problem for one in verify.check(Store(tmp_path)) if (one.kind, one.path) == ("contradiction", path)]
-    assert any(re.search(said, problem) for problem in told), told
+    return [one.problem for one in verify.check(Store(copy)) if (one.kind, one.path) == ("contradiction", path)]
+
+
+SPLITS = [
+    *((table, "nosuch") for table in ("predictions", "few_shot_predictions", *TABLES, "scores", "sentence_counts")),
+    ("few_shot_predictions", "test-in-language"),  # which is tagged before that alone
+    ("predictions", None),
+    ("orphans", None),
+    ("sentence_counts", None),
+]
+
+
+@pytest.mark.parametrize(("table", "split"), SPLITS)
+def test_rows_of_a_split_that_nobody_looks_at_are_found(
+    lab: Lab, table: str, split: str | None, tmp_path: Path
+) -> None:
+    def edit(found: Rows) -> None:
+        strange = {"type": "=cmd()", "start": -5, "end": -9}
+        found.append({**found[0], **{name: value for name, value in strange.items() if name in found[0]}})
+        found[-1]["split"] = split
+
+    shutil.copytree(lab.store.root, tmp_path, dirs_exist_ok=True)
+    told = checked(lab, tmp_path, table, edit)[0]
+    assert f"rows of the split {split!r}, which were not to be" in told or (not split and "has no place" in told)
+    with pytest.raises(XnerError, match=rf"is not sound: {table}\.parquet"):
+        bundle.chosen(Store(tmp_path), [lab.run.run_id])
 
 
 @pytest.mark.parametrize(("profile", "name"), [("word-lenient", "fp"), ("tag-accuracy", "tp")])
@@ -220,6 +252,73 @@ def test_the_same_run_with_or_without_orphans_is_no_conflict(lab: Lab, tmp_path:
         assert answer.status == 0, answer.out
         assert "0 runs added" in answer.out
         assert "1 there already" in answer.out
+        lacking = f"left behind: {lab.run.run_id}: it is in {Store(results).folder(lab.run.run_id)} without "
+        assert (f"{lacking}tag-accuracy, word-lenient; move it away, and merge" in answer.out) == (first == early)
+        assert ("left behind" in answer.out) == (first == early)
+
+
+def test_the_order_of_files_decides_nothing(lab: Lab, tmp_path: Path) -> None:
+    """Of a run that is in several, with and without what later versions store, the fullest one is taken."""
+    early = lab.without(tmp_path, *TABLES)
+    uncounted = hostile.exchanged(lab.path, {"/sentence_counts.parquet": lambda _: None}, tmp_path / "uncounted.zip")
+    merged = []
+    for number, paths in enumerate(permutations((early, lab.path, uncounted))):
+        results = tmp_path / str(number)
+        answer = lab.merge(results, *paths)
+        assert answer.status == 0, answer.out
+        assert "1 run added" in answer.out
+        assert "left behind" not in answer.out
+        merged.append({path.name: path.read_bytes() for path in Store(results).folder(lab.run.run_id).iterdir()})
+    assert all(one == merged[0] for one in merged)
+    assert Store(tmp_path / "0").run(lab.run.run_id).settings.profiles == WORDS
+    assert lab.board(tmp_path / "0") == lab.board(lab.store.root)
+
+
+def test_equal_runs_of_two_files_are_taken_in_one_order(lab: Lab, tmp_path: Path) -> None:
+    slower = of_json(lambda record: record["seconds"].update(training=99.0))
+    other = hostile.exchanged(lab.path, {"/run.json": slower}, tmp_path / "other.zip")
+    for number, paths in enumerate(((lab.path, other), (other, lab.path))):
+        assert lab.merge(tmp_path / str(number), *paths).status == 0
+    assert lab.board(tmp_path / "0") == lab.board(tmp_path / "1")
+
+
+def test_profiles_that_another_file_alone_has_are_named(lab: Lab, tmp_path: Path) -> None:
+    paths = [only(lab, profile, tmp_path) for profile in WORDS[1:]]
+    answers = [lab.merge(tmp_path / str(number), *both).out for number, both in enumerate((paths, paths[::-1]))]
+    kept = [Store(tmp_path / str(number)).run(lab.run.run_id).settings.profiles for number in range(2)]
+    assert kept[0] == kept[1]
+    (lacking,) = {*WORDS} - {*kept[0]}
+    assert all(f" without {lacking}; move it away, and merge the file that has" in out for out in answers)
+
+
+def only(lab: Lab, profile: str, folder: Path) -> Path:
+    """The bundle of whoever scored the run under this profile and the strict one."""
+    names = ("word-strict", profile)
+
+    def edit(found: Rows) -> None:
+        found[:] = [row for row in found if row["profile"] in names]
+
+    record = of_json(lambda record: record["settings"].update(profiles=names))
+    tables = {f"/{name}.parquet": of_rows(edit) for name in ("scores", "sentence_counts")}
+    return hostile.exchanged(lab.path, {"/run.json": record, **tables}, folder / f"{profile}.zip")
+
+
+def test_two_files_with_other_results_are_a_conflict(lab: Lab, tmp_path: Path) -> None:
+    def dev(value: Any) -> None:
+        value["dev"] = {epoch: dict.fromkeys(found, 0.5) for epoch, found in value["dev"].items()}
+
+    def history(found: Rows) -> None:
+        for row in found:
+            row["value"] = 0.5 if row["name"] == "f1" else row["value"]
+
+    changes = {"/selection.json": of_json(dev), "/history.parquet": of_rows(history)}
+    other = hostile.exchanged(lab.path, changes, tmp_path / "other.zip")
+    for paths in ((lab.path, other), (other, lab.path)):
+        answer = lab.merge(tmp_path / "results", *paths)
+        assert answer.status == 2
+        said = "it is in an earlier file, with another selection.json; move one away"
+        assert f"conflict: {lab.run.run_id}: {said}\n" in answer.out
+        assert not (tmp_path / "results").exists()
 
 
 def test_other_orphans_are_another_result(lab: Lab, tmp_path: Path) -> None:
@@ -240,3 +339,16 @@ def test_a_refused_merge_leaves_nothing(lab: Lab, there: str, tmp_path: Path) ->
     assert answer.status == 2
     (tmp_path / "bad.zip").unlink()
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_orphans_that_no_count_decides_are_not_taken(tmp_path: Path) -> None:
+    """A stranger's would stand in the way of the true ones."""
+    lab = labs.build(tmp_path, ("word-strict",))
+    assert rows(lab, "orphans")
+    forged = lab.changed(tmp_path, orphans=lambda found: found.clear(), few_shot_orphans=lambda found: found.clear())
+    answer = lab.merge(tmp_path / "merged", forged)
+    assert answer.status == 0, answer.out
+    assert not list(Store(tmp_path / "merged").folder(lab.run.run_id).glob("*orphans*"))
+    assert "1 there already" in lab.merge(tmp_path / "merged").out
+    assert "1 there already" in lab.merge(lab.store.root, forged).out
+    assert lab.board(tmp_path / "merged") == lab.board(lab.store.root)

@@ -9,7 +9,7 @@ import click
 
 from xner_bench.cli.catalogue import catalogue_option, data_root_option
 from xner_bench.cli.options import Place
-from xner_bench.cli.places import results_option
+from xner_bench.cli.places import expect_elsewhere, results_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,11 +34,12 @@ def bundle(runs: tuple[str, ...], to: Path, results: Path) -> None:
     """Pack finished runs into a file for others.
 
     It has records, scores and predictions, no data and no weights. RUN is an id, the beginning of one or of its hash,
-    or `all`. Places on this machine are left out of the records. The same runs give the same bytes.
+    or `all` that are sound. Places on this machine are left out of the records. The same runs give the same bytes.
     """
     from xner_bench.leaderboard import bundle as bundles
     from xner_bench.results import Store
 
+    expect_elsewhere(to, results, "--to FILE")
     store = Store(results)
     found = bundles.chosen(store, runs)
     bundles.pack(store, found.runs, to)
@@ -60,7 +61,7 @@ def verify(context: click.Context, paths: tuple[Path, ...], data_root: Path | No
 
     It takes this machine's own copy of the data, which must be the same. Nothing is trained, fetched or stored, and no
     method need be installed. Exit status 2 where a bundle is malformed, or a count is not what the predictions give:
-    the cell is named. A run whose test data are not all here is not verified.
+    the cell is named; 1 where nothing is wrong but a run could not be verified, as its test data are not all here.
     """
     from xner_bench.cli import progress
     from xner_bench.leaderboard.merge import Outcome, read
@@ -72,6 +73,8 @@ def verify(context: click.Context, paths: tuple[Path, ...], data_root: Path | No
     _tell(outcome)
     if outcome.refused or any(one.problems for one in outcome.verdicts):
         context.exit(2)
+    if not outcome.right:
+        context.exit(1)
 
 
 @click.command()
@@ -86,8 +89,9 @@ def merge(
     """Verify bundles, and add their runs.
 
     All or nothing: where a run is refused, cannot be verified, or is there already with other results, nothing is added
-    and the exit status is 2. Runs that are there with the same results stay as they are. Counts that cannot be verified
-    are not added: those of subword-lenient, and of early runs all but word-strict.
+    and the exit status is 2. Runs that are there with the same results stay as they are; where a bundle has more
+    profiles of one, that is said. Counts that cannot be verified are not added: those of subword-lenient, and of early
+    runs all but word-strict.
     """
     from xner_bench.cli import progress
     from xner_bench.leaderboard import merge as merging
@@ -103,6 +107,8 @@ def merge(
         context.exit(2)
     for run_id in outcome.added:
         click.echo(f"added: {run_id}")
+    for one in outcome.behind:
+        click.echo(f"left behind: {one}")
     there = f", {len(outcome.there)} there already" if outcome.there else ""
     click.echo(f"{_count(len(outcome.added), 'run')} added to {results}{there}")
 
@@ -139,7 +145,8 @@ def _lines(verdict: Verdict) -> Iterator[str]:
 def _summary(outcome: Outcome) -> Iterator[str]:
     """What was verified, and what was not."""
     right = [one for one in outcome.verdicts if one.verified]
-    yield f"{len(right)} of {_count(len(outcome.verdicts), 'run')} verified"
+    if outcome.verdicts:
+        yield f"{len(right)} of {_count(len(outcome.verdicts), 'run')} verified"
     absent = Counter(part for one in outcome.verdicts for part in one.absent)
     if absent:
         yield f"not here, so not verified: {_some(sorted(absent))}"

@@ -29,7 +29,10 @@ LOCAL = r"^(http|credential|url|user|author|committer)\.|^core\.sshcommand$"
 def run(
     folder: Path, *words: str, settings: Mapping[str, str] | None = None, data: bytes | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git there: no question is asked, no hook is run, and settings are not seen in the list of processes."""
+    """Run git there: no question is asked, no hook is run, and settings are not seen in the list of processes.
+
+    `Path()` is where one is, also where that was deleted.
+    """
     command = ("git", "-c", "core.hooksPath=/dev/null", *words)
     try:
         return subprocess.run(
@@ -62,7 +65,7 @@ def _is_kept(name: str) -> bool:
 def local_settings() -> Iterator[tuple[str, str]]:
     """Who and how, of the repository that one is in; its address rewritings and logins hold for the publication too."""
     words = ("config", "--local", "--includes", "--null", "--get-regexp", LOCAL)
-    for item in run(Path.cwd(), *words).stdout.decode("utf-8", "surrogateescape").split("\0"):
+    for item in run(Path(), *words).stdout.decode("utf-8", "surrogateescape").split("\0"):
         name, _, value = item.partition("\n")
         if name:
             yield name, value

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from xner_bench.leaderboard import markdown, page, plots, table
 from xner_bench.leaderboard.comparisons import comparisons
-from xner_bench.settings import Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from xner_bench.catalogue import Catalogue
     from xner_bench.leaderboard.lines import Section
 
-# Files that not every leaderboard has: parts of a large page, and pictures, see `pictures.draw`.
-SOMETIMES = (
-    r"leaderboard-data-[0-9]+\.js",
-    rf"{plots.FOLDER}/.+-({'|'.join(get_args(Profile))})-(groups|differences|gain|figure-3)\.(svg|png)",
-)
+PART = "leaderboard-data-"  # begins the name of a part of a large page, see `page.files`
+PICTURES = (".svg", ".png")
+PAGE = b"xner-bench leaderboard build"  # is in every page of ours
+DOCUMENT = re.compile(rb"# (Leaderboard|Scores per language)\n\n(F1|Scores) in percent")  # as every version begins one
 
 
 def outputs(sections: Sequence[Section], catalogue: Catalogue) -> dict[str, bytes]:
@@ -36,7 +35,53 @@ def outputs(sections: Sequence[Section], catalogue: Catalogue) -> dict[str, byte
 
 
 def former(folder: Path) -> list[str]:
-    """The files in a folder that a leaderboard may have or not, by their names: no others are ever deleted."""
-    there = (path for within in (folder, folder / plots.FOLDER) for path in within.glob("*") if path.is_file())
-    names = (path.relative_to(folder).as_posix() for path in there)
-    return sorted(name for name in names if any(re.fullmatch(pattern, name) for pattern in SOMETIMES))
+    """The parts of a large page in a folder that are a build's by name and content: no other files are ever deleted."""
+    return sorted(path.name for path in folder.glob(f"{PART}*.js") if _is_former(path))
+
+
+def foreign(folder: Path, names: Iterable[str]) -> Path | None:
+    """What lies where one of these files is to be, or a folder for it, and is not a former build's; None where all may
+    be written."""
+    for path in (folder / name for name in names):
+        if path.parent != folder and os.path.lexists(path.parent) and not path.parent.is_dir():
+            return path.parent
+        if os.path.lexists(path) and not _is_former(path):
+            return path
+    return None
+
+
+def _is_former(path: Path) -> bool:
+    """Whether a build wrote a file, of this version or an earlier one, as far as its content tells; no link is ours."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    if path.suffix in PICTURES:  # nothing in them tells who drew them; their long names do
+        return True
+    try:
+        return _has_columns(path) if path.suffix == ".parquet" else _has_words(path)
+    except OSError:  # what cannot be read cannot be shown to be ours
+        return False
+
+
+def _has_columns(path: Path) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        columns = pq.read_schema(path)
+    except pa.ArrowException:
+        return False
+    return any(one.name == "suite" and b"about" in (one.metadata or {}) for one in columns)
+
+
+def _has_words(path: Path) -> bool:
+    with path.open("rb") as file:
+        data = file.read(page.LIMIT)
+    if path.suffix == ".js":  # see `page.files`
+        return data.startswith(f"leaderboardData({path.stem.removeprefix(PART)}, ".encode())
+    return PAGE in data if path.suffix == ".html" else DOCUMENT.match(data) is not None
+
+
+def other_pictures(folder: Path, contents: Iterable[str]) -> list[str]:
+    """Pictures beside those of a leaderboard; whether a former build or somebody else drew them nobody knows."""
+    there = (f"{plots.FOLDER}/{path.name}" for path in (folder / plots.FOLDER).glob("*") if path.suffix in PICTURES)
+    return sorted(set(there).difference(contents))

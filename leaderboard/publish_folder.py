@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xner_bench import files
 from xner_bench.errors import XnerError
 from xner_bench.leaderboard import ours
-from xner_bench.leaderboard.ours import LISTING
+from xner_bench.leaderboard.ours import LISTING, NOJEKYLL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -54,8 +54,8 @@ def _cannot(folder: Path, error: OSError) -> XnerError:
 
 
 def _plan(contents: Mapping[str, bytes], folder: Path) -> Change:
-    owned = _owned(folder)
-    there = set(_there(folder)) if owned else set()
+    owned = {name: hashes for name, hashes in _owned(folder).items() if name != NOJEKYLL}  # a branch's, not a folder's
+    there = {*_there(folder), *(name for name in contents if (folder / name).is_dir())} if owned else set()
     found = _hashes(folder, owned.keys() & there)
     ours.check(there, found, owned, contents, str(folder))
     new = tuple(name for name in contents if name not in there)
@@ -102,7 +102,11 @@ def _there(folder: Path) -> Iterator[str]:
 
 
 def _hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    return {name: "" if (folder / name).is_symlink() else files.sha256(folder / name) for name in names}
+    return {name: _hash(folder / name) for name in names}
+
+
+def _hash(path: Path) -> str:
+    return "" if path.is_symlink() or path.is_dir() else files.sha256(path)
 
 
 def _make(contents: Mapping[str, bytes], folder: Path) -> None:

@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import click
+
 from xner_bench.errors import XnerError
 from xner_bench.leaderboard import git, ours
 from xner_bench.leaderboard.cells import plain
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 PREFIX = "git:"
 REMOTE = "remote:"  # begins a line that the other side wrote
 MARKS = ("! [", "fatal:", "error:", "ERROR")  # of git's lines the one that says why has the first of these
-MOVED = ("non-fast-forward", "fetch first", "stale info", "cannot lock ref")
+MOVED = ("non-fast-forward", "fetch first", "stale info", "but expected", "reference already exists")
 CREDENTIALS = "see to the address and to git's credentials for it"
 LONGEST = 400  # characters of what a remote says that are repeated
 
@@ -59,7 +61,7 @@ def branch(text: str) -> Branch:
 
 
 def _possible(name: str) -> bool:
-    return git.run(Path.cwd(), "check-ref-format", f"refs/heads/{name}").returncode == 0
+    return git.run(Path(), "check-ref-format", f"refs/heads/{name}").returncode == 0
 
 
 def push(publication: Publication, to: Branch) -> str:
@@ -178,7 +180,7 @@ class _Repository:
         return done.stdout
 
     def failed(self, what: str, said: str, step: str = CREDENTIALS) -> XnerError:
-        return XnerError(f"{self.to.shown} {what}: {_gist(hide(said, self.secrets))}; {step}")
+        return XnerError(f"{self.to.shown} {what}: {_gist(hide(click.unstyle(said), self.secrets))}; {step}")
 
 
 def _with_nojekyll(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -188,7 +190,7 @@ def _with_nojekyll(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def _gist(said: str) -> str:
-    """The line of git's that says why, and what the remote said: a hook's own words, say."""
+    """The line of git's that says why, and what the remote said: a hook's own words, say, without their colours."""
     lines = list(filter(None, map(plain, said.splitlines())))
     remote = [line.removeprefix(REMOTE).strip() for line in lines if line.startswith(REMOTE)]
     own = [line for line in lines if not line.startswith(REMOTE)]
@@ -200,7 +202,7 @@ def _gist(said: str) -> str:
 def _address(remote: str) -> str:
     """What git is given: of a remote's name its address, of a folder the absolute path."""
     if not set(remote) & set("/:@\\"):
-        found = git.run(Path.cwd(), "remote", "get-url", "--push", "--", remote)
+        found = git.run(Path(), "remote", "get-url", "--push", "--", remote)
         if found.returncode == 0:
             return _absolute(found.stdout.decode("utf-8", "surrogateescape").strip())
     return _absolute(remote)
@@ -208,7 +210,12 @@ def _address(remote: str) -> str:
 
 def _absolute(remote: str) -> str:
     path = Path(remote).expanduser() if remote.startswith("~/") else Path(remote)
-    return str(path.resolve()) if "://" not in remote and path.exists() else remote
+    try:
+        return str(path.resolve()) if "://" not in remote and path.exists() else remote
+    except FileNotFoundError as error:
+        raise XnerError(f"{remote} cannot be found: the folder that you are in was deleted; go to another") from error
+    except OSError:  # no path, as it is too long, say: git will tell
+        return remote
 
 
 def _stream(

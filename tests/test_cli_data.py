@@ -105,7 +105,11 @@ def test_check_in_a_terminal_without_ticks(catalogue: Path, root: Path) -> None:
 
 
 def test_a_data_root_that_is_not_there(tmp_path: Path) -> None:
-    assert "does not exist" in run("check", "--data-root", tmp_path / "none").stderr
+    (tmp_path / "file").write_text("")
+    for name in ("none", "file", "y" * 300):
+        told = run("check", "--data-root", tmp_path / name).stderr
+        assert f"'--data-root': {tmp_path / name} is no folder; give another (--data-root DIR, $XNER_DATA_ROOT)" in told
+    assert "'--data-root': it is empty; give a value, or leave the flag out" in run("check", "--data-root", "").stderr
 
 
 def test_fetch_brings_everything_and_then_asks_nobody(server: HubServer, catalogue: Path) -> None:

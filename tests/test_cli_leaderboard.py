@@ -10,6 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from boards import Bench
@@ -124,13 +125,59 @@ def test_building_again_changes_nothing_and_reads_no_output(bench: Bench) -> Non
 def test_a_folder_that_cannot_be_written_is_one_line(bench: Bench, tmp_path: Path) -> None:
     bench.add()
     (tmp_path / "file").write_text("")
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "index.html").write_text("my own page")
-    with pytest.raises(XnerError, match=r"index.html is no leaderboard's; move it away"):
-        call(bench, "build", "--out", tmp_path / "site")
-    assert (tmp_path / "site" / "index.html").read_text() == "my own page"
     with pytest.raises(XnerError, match=r"cannot write .*; choose another folder with --out DIR"):
         call(bench, "build", "--out", tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_no_leaderboards_is_named_before_anything_is_written(bench: Bench, tmp_path: Path, name: str) -> None:
+    bench.add()
+    call(bench, "build")
+    site, target = tmp_path / "site", bench.store.root / "leaderboard" / name
+    table, mine = io.BytesIO(), site / name
+    pq.write_table(pa.table({"suite": ["mine"]}), table)
+    for put in (
+        lambda: mine.write_text("# Leaderboard\n\nOf our chess club\n"),
+        lambda: mine.write_bytes(table.getvalue()),
+        lambda: mine.write_bytes(b""),
+        lambda: mine.mkdir(),
+        lambda: mine.symlink_to(target),
+        lambda: mine.symlink_to("nowhere"),
+    ):
+        site.mkdir()
+        put()
+        before = mine.lstat()
+        with pytest.raises(XnerError) as told:
+            call(bench, "build", "--out", site)
+        assert str(told.value) == f"{mine} is no leaderboard's; move it away, or choose another folder with --out DIR"
+        assert [path.name for path in site.iterdir()] == [name]
+        assert (mine.lstat().st_ino, mine.lstat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+        shutil.rmtree(site)
+
+
+def test_a_file_in_the_place_of_the_folder_of_pictures_is_named(bench: Bench, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    bench.add()
+    (tmp_path / "plots").write_text("mine")
+    with pytest.raises(XnerError, match="plots is no leaderboard's; move it away"):
+        call(bench, "build", "--plots", "--out", tmp_path)
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_a_board_of_the_first_version_is_replaced(bench: Bench) -> None:
+    bench.add()
+    folder = bench.store.root / "leaderboard"
+    folder.mkdir()
+    said = "F1 in percent: micro over entity types, on test splits; a group's mean is unweighted over its targets. "
+    (folder / "leaderboard.md").write_text(f"# Leaderboard\n\n{said}")
+    (folder / "per_language.md").write_text(f"# Scores per language\n\n{said}")
+    suite = pa.field("suite", "string", metadata={"about": "the published set-up that the entry was run in"})
+    for name in ("leaderboard.parquet", "per_language.parquet"):
+        pq.write_table(pa.table([["toy"]], schema=pa.schema([suite])), folder / name)
+    call(bench, "build")
+    first = contents(folder)
+    assert said.encode() not in first["leaderboard.md"]
+    assert pq.read_schema(folder / "leaderboard.parquet").names[1] == "entry"
 
 
 def test_no_leaderboard_is_built_among_the_runs(bench: Bench, tmp_path: Path) -> None:
@@ -144,28 +191,75 @@ def test_no_leaderboard_is_built_among_the_runs(bench: Bench, tmp_path: Path) ->
     assert sorted(runs.rglob("*")) == before
 
 
-def test_what_a_former_build_wrote_goes_and_nothing_else(bench: Bench) -> None:
-    pytest.importorskip("matplotlib")
+@pytest.mark.parametrize("words", [("build", "--out"), ("publish", "--to"), ("bundle", "all", "--to")])
+def test_nothing_is_put_among_the_runs_of_another_store_or_the_grids(
+    bench: Bench, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    bench.add()
+    other = Bench(tmp_path / "other")
+    other.add()
+    runs = other.store.root / "runs"
+    for place in (runs / "x", next(runs.iterdir()) / "x", bench.store.root / "grids" / "x"):
+        with pytest.raises(XnerError, match=f"where the (runs|grids) are; choose another folder with {words[-1]} "):
+            CliRunner().invoke(
+                leaderboard, [*words, str(place), "--results", str(bench.store.root)], catch_exceptions=False
+            )
+        assert not place.exists()
+    (tmp_path / "runs" / "mine").mkdir(parents=True)  # only a name
+    call(bench, "build", "--out", tmp_path / "runs")
+
+
+def test_parts_of_a_page_of_a_former_build_go_and_nothing_else(bench: Bench) -> None:
     fill(bench)
     folder = bench.store.root / "leaderboard"
-    kept = ("leaderboard-data-x.js", "leaderboard-data-1.json", "plots/my-gain.svg", "plots/toy-word-strict-gain.pdf")
+    kept = (
+        *("leaderboard-data-99.js", "leaderboard-data-x.js", "leaderboard-data-1.json"),
+        *("plots/my-own-word-strict-groups.svg", "plots/old-en-word-strict-gain.png", "plots/toy-word-strict-gain.pdf"),
+    )
     (folder / "plots").mkdir(parents=True)
     for name in kept:
-        (folder / name).write_text("mine")
+        (folder / name).write_text("leaderboardData(1, []);\n")
+    (folder / "leaderboard-data-98.js").symlink_to("leaderboard-data-98")
+    (folder / "leaderboard-data-98").write_text("leaderboardData(98, []);\n")
+    kept += ("leaderboard-data-98.js", "leaderboard-data-98")
     parts = page.files(board.build(bench.store, bench.catalogue), bench.catalogue, limit=0)  # as of many runs
     for name, data in parts.items():
         (folder / name).write_bytes(data)
-    call(bench, "build", "--plots")
-    pictures = {f"plots/{path.name}" for path in (folder / "plots").iterdir()} - {*kept}
-    assert len(pictures) > 8
-    assert names(folder) == {*FILES, *kept, *pictures}
     output = call(bench, "build")
     assert names(folder) == {*FILES, *kept}
-    assert all(f"removed {folder / name}, of a former leaderboard" in output for name in pictures)
+    gone = parts.keys() - {*FILES}
+    assert gone
+    assert all(f"removed {folder / name}, of a former leaderboard" in output for name in gone)
+
+
+def test_pictures_stay_and_those_that_are_not_of_this_build_are_counted(bench: Bench) -> None:
+    pytest.importorskip("matplotlib")
+    fill(bench)
+    folder = bench.store.root / "leaderboard"
+    said = f"pictures in {folder / 'plots'} that this build did not draw, and left there: "
+    assert said not in call(bench, "build", "--plots")
+    drawn = names(folder / "plots")
+    (folder / "plots" / "my-own-word-strict-groups.svg").write_text("mine")
+    (folder / "plots" / "notes.txt").write_text("mine")
+    assert f"{said}1\n" in call(bench, "build", "--plots")
+    assert f"{said}{len(drawn) + 1}\n" in call(bench, "build")
+    assert names(folder / "plots") == {*drawn, "my-own-word-strict-groups.svg", "notes.txt"}
 
 
 def names(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_that_was_deleted_under_ones_feet_is_one_line(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.add()
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(XnerError, match="the folder that you are in was deleted; go to another one"):
+        call(bench, "build", "--out", "site")
+    assert "1 entry from 1 run" in call(bench, "build", "--out", tmp_path / "site")
 
 
 def test_a_link_that_leads_to_itself_is_named_and_left_out(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from publishing import HOST, TOKEN, USER, call, filled, outside_fences, publicat
 
 from xner_bench import files
 from xner_bench.errors import XnerError
-from xner_bench.leaderboard import ours, publish, publish_folder
+from xner_bench.leaderboard import ours, publish, publish_folder, publish_git
 
 PROGRAM = (sys.executable, "-m", "xner_bench", "leaderboard", "publish")
 
@@ -116,6 +116,35 @@ def test_a_file_of_ours_that_somebody_changed_is_not_lost(bench: Bench, tmp_path
     assert call(bench, site).status == 0
     assert (site / "mine").read_bytes() == published + b"mine"
     assert tree(site) == publication(bench).files | {"mine": published + b"mine"}
+
+
+@pytest.mark.parametrize("name", ["index.html", "README.md", "leaderboard.parquet"])
+@pytest.mark.parametrize("within", ["", "notes"])
+def test_a_folder_where_a_file_of_ours_was_is_named(bench: Bench, tmp_path: Path, name: str, within: str) -> None:
+    site = tmp_path / "site"
+    call(bench, site)
+    (site / name).unlink()
+    (site / name / within).mkdir(parents=True)
+    bench.add(seed=99)
+    before = tree(site)
+    for words in ((), ("--dry-run",)):
+        answer = call(bench, site, *words)
+        assert (answer.status, answer.text.count("\n")) == (2, 1)
+        assert f"{site} has a file {name!r} that was changed after it was published; move it" in answer.text
+        assert tree(site) == before
+    (site / name).rename(site / "mine")
+    assert call(bench, site).status == 0
+    assert tree(site) == publication(bench).files
+    assert (site / "mine").is_dir()
+
+
+@pytest.mark.parametrize("content", ["", "theirs"])
+def test_the_mark_for_pages_that_a_branch_got_stays(bench: Bench, tmp_path: Path, content: str) -> None:
+    site = tmp_path / "site"
+    publish_folder.write(publish_git._with_nojekyll(publication(bench).files), site)  # a checkout of the branch
+    (site / ".nojekyll").write_text(content)
+    assert "removed" not in call(bench, site).text
+    assert tree(site) == publication(bench).files | {".nojekyll": content.encode()}
 
 
 def test_a_file_that_already_is_what_it_is_to_be_is_no_obstacle(bench: Bench, tmp_path: Path) -> None:

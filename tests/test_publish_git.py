@@ -214,17 +214,49 @@ def test_a_push_that_is_overtaken_is_one_line(bench: Bench, bare: Path, monkeypa
 def test_a_push_that_the_server_refuses_is_one_line(bench: Bench, bare: Path) -> None:
     hook = bare / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
-    said = r"error: GH006: it is \033[31mprotected\n\n  fetch first, hf_canaryCanary1234\n"
+    said = r"error: GH006: it is \033[1;31mprotected\033[0m\n\n  fetch first, hf_canary\033[KCanary1234\n"
     hook.write_text(f"#!/bin/sh\nprintf '{said}' >&2\nexit 1\n")
     hook.chmod(0o755)
     answer = call(bench, f"git:{bare}#gh-pages", "--push")
     assert (answer.status, answer.text.count("\n")) == (2, 1)
     assert "refuses the push" in answer.text
     assert "pre-receive hook declined" in answer.text
-    assert "it says: error: GH006: it is \ufffd[31mprotected / fetch first, ***" in answer.text
+    assert "it says: error: GH006: it is protected / fetch first, ***" in answer.text
     assert "do what it asks for, or publish to another branch" in answer.text
     hook.write_text("#!/bin/sh\nyes x | head -9000 >&2\nexit 1\n")
     assert len(call(bench, f"git:{bare}#gh-pages", "--push").text) < 1000
+
+
+@pytest.mark.parametrize("branch", ["gh-pages/b", "b" * 300])
+def test_a_branch_that_the_remote_cannot_have_is_not_one_that_has_moved_on(
+    bench: Bench, bare: Path, branch: str
+) -> None:
+    others(bare, {"CNAME": "x"})
+    answer = call(bench, f"git:{bare}#{branch}", "--push")
+    assert (answer.status, answer.text.count("\n")) == (2, 1)
+    assert "refuses the push: ! [remote rejected]" in answer.text
+    assert f"it says: error: cannot lock ref 'refs/heads/{branch}'" in answer.text
+    assert "or publish to another branch" in answer.text
+
+
+@pytest.mark.parametrize("branch", ["gh-pages", "new"])
+def test_two_pushes_at_one_moment_are_one_that_was_overtaken(bench: Bench, bare: Path, branch: str) -> None:
+    call(bench, f"git:{bare}#gh-pages", "--push")
+    hook = bare / "hooks" / "pre-receive"  # the branch moves after git has compared it, and before it writes
+    others(bare, {"CNAME": "x"}, branch="other")
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\nunset GIT_QUARANTINE_PATH\nexec git update-ref refs/heads/{branch} other\n")
+    hook.chmod(0o755)
+    bench.add(seed=99)
+    answer = call(bench, f"git:{bare}#{branch}", "--push")
+    assert (answer.status, answer.text.count("\n")) == (2, 1)
+    assert "has moved on meanwhile; run the command again" in answer.text
+
+
+def test_an_address_that_is_too_long_for_a_folder_is_one_line(bench: Bench) -> None:
+    answer = call(bench, f"git:{'y' * 5000}#gh-pages", "--push")
+    assert (answer.status, answer.text.count("\n")) == (2, 1)
+    assert "yyy#gh-pages cannot be reached: fatal:" in answer.text
 
 
 def test_who_commits_must_be_known(bench: Bench, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,6 +282,20 @@ def test_remotes_and_identity_are_those_of_the_repository_that_one_is_in(
     assert "to origin#gh-pages" in call(bench, "git:origin#gh-pages", "--push").text
     assert git(bare, "log", "-1", "--format=%an", "gh-pages").strip() == "Local"
     assert git(work, "status", "--porcelain") == ""
+
+
+def test_the_folder_that_one_is_in_may_be_no_more(
+    bench: Bench, bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for remote in (".", "../board.git", "board.git"):
+        answer = call(bench, f"git:{remote}#gh-pages", "--push")
+        assert (answer.status, answer.text.count("\n")) == (2, 1)
+        assert f"{remote} cannot be found: the folder" in answer.text or "cannot be reached" in answer.text
+    assert call(bench, f"git:{bare}#gh-pages", "--push").status == 0
+    assert there(bare).keys() == {*publication(bench).files, ".nojekyll"}
 
 
 def test_variables_that_lead_git_astray_and_hooks_of_others_do_nothing(

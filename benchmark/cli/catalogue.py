@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from xner_bench import catalogue
 from xner_bench.catalogue import SPLITS, Card, Catalogue, Suite
-from xner_bench.cli.options import Place
+from xner_bench.cli.options import DataRoot, Place
 from xner_bench.leaderboard.cells import setting
 from xner_bench.leaderboard.published import TEST, published
 from xner_bench.sources import brief, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from rich.console import JustifyMethod
     from rich.table import Table
@@ -35,9 +35,9 @@ data_root_option = click.option(
     "--data-root",
     metavar="DIR",
     envvar="XNER_DATA_ROOT",
-    show_envvar=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with <dataset>/<language>/<split>.{txt,tsv,conll,jsonl,json,parquet}, read before the hub.",
+    type=DataRoot(),
+    help="A folder with <dataset>/<language>/<split>.{txt,tsv,conll,jsonl,json,parquet}, read before the hub.  "
+    "[also: $XNER_DATA_ROOT]",
 )
 
 

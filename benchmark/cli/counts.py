@@ -21,7 +21,7 @@ def counts(results: Path, data_root: Path | None, folders: tuple[Path, ...]) -> 
     """Count the predictions of older runs sentence by sentence, for the evidence on differences.
 
     Runs store these counts themselves by now. Nothing is trained or fetched; the test data must be here, and the same.
-    Of subword-lenient no counts follow from predictions, of early runs those of word-strict alone.
+    Early runs get those of word-strict alone; nobody gets those of subword-lenient.
     """
     from xner_bench import catalogue
     from xner_bench.cli import progress

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from xner_bench.results import Store
 
 
-MARK = b"xner-bench leaderboard build"  # is in every page of ours
-
-
 @click.group()
 def leaderboard() -> None:
     """Rank the finished runs, beside the papers' published numbers."""
@@ -45,25 +42,28 @@ def build(results: Path, out: Path | None, pictures: bool, draws: int, folders: 
     Writes index.html (all of it, for a browser, also without a network), per_language.parquet and per_language.md (a
     score per entry and language), leaderboard.parquet and leaderboard.md (means of groups of targets), and
     comparisons.parquet (differences between entries, with intervals and p-values). The same runs give the same bytes.
-    Pictures and parts of a page that a former build left there are deleted.
+    Parts of a large page that a former build left there are deleted, and nothing else: pictures stay. Where a file of
+    somebody else's would be overwritten nothing is written.
     """
     from xner_bench import catalogue
     from xner_bench.cli import progress
     from xner_bench.leaderboard import board, plots
-    from xner_bench.leaderboard.outputs import outputs
+    from xner_bench.leaderboard.outputs import other_pictures, outputs
 
     if pictures:
         plots.check()
     folder = out or results / "leaderboard"
-    expect_elsewhere(folder, results, "--out")
-    _expect_own(folder)
+    expect_elsewhere(folder, results, "--out DIR")
     known = catalogue.load(folders)
     sections = board.build(_store(results), known, watch=progress.watch(quiet=False), draws=draws)
     contents = outputs(sections, known) | (plots.plots(sections, known) if pictures else {})
+    _expect_own(folder, contents)
     for path in _write(folder, contents):
         click.echo(path)
     for path in _clear(folder, contents):
         click.echo(f"removed {path}, of a former leaderboard")
+    if others := other_pictures(folder, contents):
+        click.echo(f"pictures in {folder / plots.FOLDER} that this build did not draw, and left there: {len(others)}")
     click.echo(f"{_count(sections)}; next: xner-bench leaderboard show{_flags(results, folders)}")
 
 
@@ -94,17 +94,13 @@ def _store(results: Path) -> Store:
     return Store(results)
 
 
-def _expect_own(folder: Path) -> None:
-    """A page that lies there and is no leaderboard is somebody's. XnerError."""
+def _expect_own(folder: Path, names: Iterable[str]) -> None:
+    """What lies in the place of one of these files and is no leaderboard's is somebody's. XnerError."""
     from xner_bench.errors import XnerError
+    from xner_bench.leaderboard.outputs import foreign
 
-    page = folder / "index.html"
-    try:
-        foreign = page.is_file() and MARK not in page.read_bytes()
-    except OSError:
-        return  # writing will tell
-    if foreign:
-        raise XnerError(f"{page} is no leaderboard's; move it away, or choose another folder with --out DIR")
+    if path := foreign(folder, names):
+        raise XnerError(f"{path} is no leaderboard's; move it away, or choose another folder with --out DIR")
 
 
 def _write(folder: Path, contents: dict[str, bytes]) -> list[Path]:
@@ -123,7 +119,7 @@ def _write(folder: Path, contents: dict[str, bytes]) -> list[Path]:
 
 
 def _clear(folder: Path, contents: Iterable[str]) -> list[Path]:
-    """Delete what a former build wrote and this one does not; XnerError where that cannot be done."""
+    """Delete the parts of a page that this build has no more; XnerError where that cannot be done."""
     from xner_bench.errors import XnerError
     from xner_bench.leaderboard.outputs import former
 

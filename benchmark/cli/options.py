@@ -98,6 +98,20 @@ class Place(click.Path):
         return super().convert(value, param, ctx)
 
 
+class DataRoot(Place):
+    """A folder that is there."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        given = super().convert(value, param, ctx)
+        try:
+            there = given.is_dir()
+        except OSError:  # a name that is too long, say
+            there = False
+        if not there:
+            self.fail(f"{value} is no folder; give another (--data-root DIR, $XNER_DATA_ROOT), or none.", param, ctx)
+        return given
+
+
 class Several(click.ParamType[Any]):
     """Values parted by commas, each of one kind and each once: `1,2,8`; of whole numbers also ranges: `42-51`.
 

@@ -56,13 +56,25 @@ class Draws(click.ParamType[int]):
         return number
 
 
-def expect_elsewhere(folder: Path, results: Path, flag: str) -> None:
-    """A leaderboard among the runs would look like one of them. XnerError."""
+def expect_elsewhere(place: Path, results: Path, flag: str) -> None:
+    """What lay among the runs of any store, or this one's grids and studies, would be taken for one. XnerError.
+
+    `flag` is what to choose with, such as `--out DIR`.
+    """
     from xner_bench.errors import XnerError
 
-    runs = Path(os.path.realpath(results / "runs"))
-    if Path(os.path.realpath(folder)).is_relative_to(runs):
-        raise XnerError(f"{folder} is in {results / 'runs'}, where the runs are; choose another folder with {flag} DIR")
+    try:
+        kept = {Path(os.path.realpath(results / name)): name for name in ("runs", "grids", "studies")}
+        real = Path(os.path.realpath(place))
+    except FileNotFoundError as error:
+        raise XnerError("the folder that you are in was deleted; go to another one") from error
+    for above in (real, *real.parents):
+        if name := kept.get(above, "runs" if _holds_runs(above) else ""):
+            raise XnerError(f"{place} is in {above}, where the {name} are; choose another folder with {flag}")
+
+
+def _holds_runs(folder: Path) -> bool:
+    return folder.name == "runs" and any(folder.glob("*/run.json"))
 
 
 results_option = click.option(

@@ -53,7 +53,7 @@ def publish(
         plots.check()
     place, send = _place(to)
     if send is None:
-        expect_elsewhere(Path(to), results, "--to")
+        expect_elsewhere(Path(to), results, "--to DIR")
     known = catalogue.load(folders)
     sections = board.build(Store(results), known, watch=progress.watch(quiet=False), draws=draws)
     publication = compose(sections, known, for_hub=to.startswith(PREFIX), pictures=pictures)

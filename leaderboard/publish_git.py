@@ -8,11 +8,10 @@ those settings are read, too (http, credential, url, user, core.sshCommand).
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-
-import click
 
 from xner_bench.errors import XnerError
 from xner_bench.leaderboard import git, ours
@@ -31,6 +30,7 @@ REMOTE = "remote:"  # begins a line that the other side wrote
 MARKS = ("! [", "fatal:", "error:", "ERROR")  # of git's lines the one that says why has the first of these
 MOVED = ("non-fast-forward", "fetch first", "stale info", "but expected", "reference already exists")
 CREDENTIALS = "see to the address and to git's credentials for it"
+COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # and the like, for a terminal
 LONGEST = 400  # characters of what a remote says that are repeated
 
 
@@ -180,7 +180,7 @@ class _Repository:
         return done.stdout
 
     def failed(self, what: str, said: str, step: str = CREDENTIALS) -> XnerError:
-        return XnerError(f"{self.to.shown} {what}: {_gist(hide(click.unstyle(said), self.secrets))}; {step}")
+        return XnerError(f"{self.to.shown} {what}: {_gist(hide(COLOURS.sub('', said), self.secrets))}; {step}")
 
 
 def _with_nojekyll(files: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -149,7 +149,7 @@ def show_plan(planned: Sequence[Planned], execution: Execution, known: Catalogue
 
     from xner_bench.cli.board import duration
     from xner_bench.cli.tables import Column, put
-    from xner_bench.leaderboard.board import not_zero_shot
+    from xner_bench.leaderboard.computed import not_zero_shot
 
     suites = [known.suite(name) for name in dict.fromkeys(one.settings.suite for one in planned)]
     lines = {
@@ -235,7 +235,7 @@ def show_entries(planned: Sequence[Planned], store: Store, known: Catalogue) -> 
     from rich.console import Console
 
     from xner_bench.cli.tables import Column, put, put_text
-    from xner_bench.leaderboard.board import not_zero_shot
+    from xner_bench.leaderboard.computed import not_zero_shot
     from xner_bench.leaderboard.groups import groups
     from xner_bench.leaderboard.legend import metric, profile_text, title, true_text
     from xner_bench.leaderboard.scores import ORACLE
@@ -298,8 +298,8 @@ def _entries(labelled: Iterable[tuple[str, str, Planned]], store: Store) -> list
 
 def _mean(scored: Collection[Mapping[Cell, Scored]], group: Group, protocol: str, profile: str) -> str:
     """A group's mean over its targets and then over seeds; where some target has no score, how many have one."""
-    from xner_bench.leaderboard.board import scores_of, unweighted
     from xner_bench.leaderboard.cells import group_text, mean_text, stat
+    from xner_bench.leaderboard.computed import scores_of, unweighted
 
     values = [scores_of(found, group.corpora, protocol, profile) for found in scored]
     mean = stat([unweighted(one) for one in values])

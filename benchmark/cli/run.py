@@ -138,7 +138,7 @@ def _announce(settings: RunSettings, known: Catalogue, watch: Watch) -> None:
 
 def _show_plan(ready: Plan) -> None:
     """The run as it would be."""
-    from xner_bench.leaderboard.board import not_zero_shot
+    from xner_bench.leaderboard.computed import not_zero_shot
 
     settings = ready.settings
     lines = {

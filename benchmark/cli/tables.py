@@ -148,13 +148,13 @@ def _few_shot_columns(run: Run, lines: Sequence[RunLine], found: Mapping[Cell, S
 
 def _run_stat(line: RunLine, found: Mapping[Cell, Scored], protocol: str, profile: str) -> Stat | None:
     """The score of a line; none where some score of a group is missing."""
-    from xner_bench.leaderboard.board import scores_of, unweighted
+    from xner_bench.leaderboard.computed import scores_of, unweighted
 
     return stat([unweighted(scores_of(found, line.corpora, protocol, profile))])
 
 
 def _run_cell(line: RunLine, found: Mapping[Cell, Scored], protocol: str, profile: str) -> str:
-    from xner_bench.leaderboard.board import scores_of
+    from xner_bench.leaderboard.computed import scores_of
 
     if not line.corpora:
         return ""
@@ -167,7 +167,7 @@ def _run_cell(line: RunLine, found: Mapping[Cell, Scored], protocol: str, profil
 
 def _not_zero_shot(run: Run) -> Iterator[str]:
     """Why TRUE is not there."""
-    from xner_bench.leaderboard.board import not_zero_shot
+    from xner_bench.leaderboard.computed import not_zero_shot
 
     if why := not_zero_shot(run.settings, run.settings.true_protocol):
         yield f"TRUE is left out; {why}"

@@ -46,9 +46,10 @@ function rankColumns() {
   return seen.data.mean_rank ? [column("mean_rank", "Mean rank", "up", 1), column("borda", "Borda", "down", 0)] : [];
 }
 
-// Seeds and costs: of the entry, whatever the view is.
+// Seeds and costs of the entry. Costs are no differences, whose intervals need the room.
 function factColumns() {
-  const shown = core.facts.filter((one) => seen.data.lines.some((line) => seen.section.lines[one.name][line] !== null));
+  const told = core.facts.filter((one) => state.cells === "score" || !one.unit);
+  const shown = told.filter((one) => seen.data.lines.some((line) => seen.section.lines[one.name][line] !== null));
   return shown.map((one) => ({
     key: one.name, title: one.title, about: one.about, first: "up",
     value: (row) => fact(row, one.name), cell: (row) => plainCell(factText(one, fact(row, one.name))),

@@ -249,6 +249,14 @@ def test_places_that_are_not_there(small: Small, tmp_path: Path) -> None:
     assert "--device tpu9" in complaint(*small.argv(results, "--device", "tpu9"))
 
 
+@pytest.mark.parametrize("flag", ["--data-root", "--results", "--encoder"])
+def test_a_name_that_no_file_can_have_is_one_line(flag: str) -> None:
+    answer = call("run", "--method", "standard", flag, 5000 * "y", "--dry-run")
+    assert answer.status == 2
+    assert "Traceback" not in answer.err
+    assert "yyy...: this name is too long for a file" in answer.err.splitlines()[-1]  # after how long data took
+
+
 def test_an_encoder_that_is_broken(small: Small, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     for name in ("config.json", "tokenizer.json", "model.safetensors"):

@@ -98,6 +98,8 @@ def _status(argv: list[str] | None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return _complain(f"{str(error.filename)[:60]}...: this name is too long for a file; give a shorter one")
         if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO):
             raise  # not our output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

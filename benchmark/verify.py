@@ -84,6 +84,14 @@ def check_run(store: Store, folder: Path, mine: bool = False) -> list[Finding]:
     return [] if not mine and found and store.held(folder.name) else found  # it may have begun meanwhile
 
 
+def unsound(store: Store, run: Run) -> str:
+    """The first grave finding on a run: "history.parquet: ...", and the next step; empty where there is none."""
+    for finding in check_run(store, store.folder(run.run_id)):
+        if finding.grave:
+            return f"{finding.path.name}: {finding.problem}; `xner-bench results check` says what to do"
+    return ""
+
+
 def _legible(found: Iterator[Finding], place: Path) -> Iterator[Finding]:
     """What is found, up to something that cannot be read."""
     try:

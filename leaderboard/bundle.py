@@ -55,11 +55,8 @@ def _unfit(store: Store, run: Run) -> str:
     """Why a run cannot be packed; empty where it can."""
     if run.state != "done":
         return f"{run.run_id} is {survey.phase(store, run)}; only finished runs can be bundled"
-    grave = [finding for finding in verify.check_run(store, store.folder(run.run_id)) if finding.grave]
-    if grave:
-        said = f"{grave[0].path.name}: {grave[0].problem}"
-        return f"{run.run_id} is not sound: {said}; `xner-bench results check` says what to do"
-    return ""
+    problem = verify.unsound(store, run)
+    return f"{run.run_id} is not sound: {problem}" if problem else ""
 
 
 def pack(store: Store, runs: Iterable[Run], path: Path) -> None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 DRAWS = 10_000  # of the bootstrap and of the permutation, where nobody says otherwise
 LEVEL = 0.05  # of the corrected p-value
@@ -54,6 +54,16 @@ class Comparison(NamedTuple):
         )
 
 
+def shown_worse(comparisons: Iterable[Comparison]) -> dict[tuple[str, str, str], set[tuple[str, str]]]:
+    """At each place (profile, protocol, at) the pairs of entries of which the first is shown to be worse."""
+    found: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
+    for one in comparisons:
+        if one.supported:
+            pair = (one.entry, one.against) if one.difference < 0 else (one.against, one.entry)
+            found.setdefault((one.profile, one.protocol, one.at), set()).add(pair)
+    return found
+
+
 @dataclass(frozen=True)
 class Evidence:
     """The comparisons of a section, and what follows from them.
@@ -92,15 +102,9 @@ class Evidence:
         """
         ranks = self.ties.get((profile, protocol, at), {})
         first = frozenset(entry for entry, rank in ranks.items() if rank == 1)
-        worse = {one for one, better in self._shown.get((profile, protocol, at), ()) if better in first}
+        worse = {one for one, better in self._worse.get((profile, protocol, at), ()) if better in first}
         return first - worse if len(first) < len(ranks) else frozenset()
 
     @cached_property
-    def _shown(self) -> dict[tuple[str, str, str], list[tuple[str, str]]]:
-        """At each place who is shown to be worse than whom."""
-        found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
-        for one in self.comparisons:
-            if one.supported:
-                pair = (one.entry, one.against) if one.difference < 0 else (one.against, one.entry)
-                found.setdefault((one.profile, one.protocol, one.at), []).append(pair)
-        return found
+    def _worse(self) -> dict[tuple[str, str, str], set[tuple[str, str]]]:
+        return shown_worse(self.comparisons)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from xner_bench.catalogue import Catalogue
     from xner_bench.leaderboard.lines import Section
 
-PART = "leaderboard-data-"  # begins the name of a part of a large page, see `page.files`
 PICTURES = (".svg", ".png")
 PAGE = b"xner-bench leaderboard build"  # is in every page of ours
 DOCUMENT = re.compile(rb"# (Leaderboard|Scores per language)\n\n(F1|Scores) in percent")  # as every version begins one
@@ -36,7 +35,7 @@ def outputs(sections: Sequence[Section], catalogue: Catalogue) -> dict[str, byte
 
 def former(folder: Path) -> list[str]:
     """The parts of a large page in a folder that are a build's by name and content: no other files are ever deleted."""
-    return sorted(path.name for path in folder.glob(f"{PART}*.js") if _is_former(path))
+    return sorted(path.name for path in folder.glob(f"{page.PART}*.js") if _is_former(path))
 
 
 def foreign(folder: Path, names: Iterable[str]) -> Path | None:
@@ -76,8 +75,8 @@ def _has_columns(path: Path) -> bool:
 def _has_words(path: Path) -> bool:
     with path.open("rb") as file:
         data = file.read(page.LIMIT)
-    if path.suffix == ".js":  # see `page.files`
-        return data.startswith(f"leaderboardData({path.stem.removeprefix(PART)}, ".encode())
+    if path.suffix == ".js":
+        return data.startswith(page.beginning(path.stem.removeprefix(page.PART)))
     return PAGE in data if path.suffix == ".html" else DOCUMENT.match(data) is not None
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 WEB = Path(__file__).parent / "web"
 PARTS = ("data", "state", "table", "columns", "filters", "details", "compare", "words", "main")
 LIMIT = 5_000_000  # bytes of index.html
+PART = "leaderboard-data-"  # begins the name of a file of data
 
 
 def files(sections: Sequence[Section], catalogue: Catalogue, limit: int = LIMIT) -> dict[str, bytes]:
@@ -35,12 +36,17 @@ def files(sections: Sequence[Section], catalogue: Catalogue, limit: int = LIMIT)
     whole = _html(sections, content, inline=True)
     if len(whole) <= limit:
         return {"index.html": whole}
-    beside = {f"leaderboard-data-{at}.js": _script(at, block) for at, block in enumerate(content.blocks)}
+    beside = {f"{PART}{at}.js": _script(at, block) for at, block in enumerate(content.blocks)}
     return {"index.html": _html(sections, content, inline=False), **beside}
 
 
 def _script(number: int, block: str) -> bytes:
-    return f"leaderboardData({number}, {block});\n".encode()
+    return beginning(number) + f"{block});\n".encode()
+
+
+def beginning(number: int | str) -> bytes:
+    """How a file of data begins."""
+    return f"leaderboardData({number}, ".encode()
 
 
 def _html(sections: Sequence[Section], content: page_data.Content, inline: bool) -> bytes:

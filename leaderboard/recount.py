@@ -64,9 +64,8 @@ def _has(store: Store, run: Run, table: str) -> bool:
 
 def _write(store: Store, run: Run, data: Data, known: Catalogue) -> None:
     """Write the counts of a run. XnerError, before anything is written, where something of it is wrong."""
-    for finding in verify.check_run(store, store.folder(run.run_id)):
-        if finding.grave:
-            raise XnerError(f"{finding.path.name}: {finding.problem}; `xner-bench results check` says what to do")
+    if problem := verify.unsound(store, run):
+        raise XnerError(problem)
     scores = store.table(run.run_id, "scores")
     names = ("predictions", "orphans") if _has(store, run, "orphans") else ("predictions",)
     stored = [store.table(run.run_id, name) for name in names]

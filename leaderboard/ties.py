@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from xner_bench.leaderboard import matches
+from xner_bench.leaderboard.evidence_types import shown_worse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -28,19 +29,17 @@ def compared(section: Section, comparisons: Iterable[Comparison]) -> dict[Place,
     return {place: names for place, names in ordered.items() if names}
 
 
-def ties(compared: Mapping[Place, Sequence[str]], comparisons: Iterable[Comparison]) -> dict[Place, dict[str, int]]:
+def ties(compared: Mapping[Place, Sequence[str]], comparisons: Collection[Comparison]) -> dict[Place, dict[str, int]]:
     """The rank of each entry at each place. Who was not compared with the best there has none."""
     met: dict[Place, set[tuple[str, str]]] = defaultdict(set)
-    worse: dict[Place, set[tuple[str, str]]] = defaultdict(set)
-    for one in (side for stored in comparisons for side in (stored, stored.turned)):
-        met[_place(one)].add((one.entry, one.against))
-        if one.supported and one.difference < 0:
-            worse[_place(one)].add((one.entry, one.against))
+    for one in comparisons:
+        met[_place(one)] |= {(one.entry, one.against), (one.against, one.entry)}
+    worse = shown_worse(comparisons)
     known = {
         place: [name for name in names if name == names[0] or (name, names[0]) in met[place]]
         for place, names in compared.items()
     }
-    return {place: ranked(names, worse[place]) for place, names in known.items()}
+    return {place: ranked(names, worse.get(place, ())) for place, names in known.items()}
 
 
 def _place(one: Comparison) -> Place:
